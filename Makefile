@@ -1,0 +1,81 @@
+# The verbs of this house. 'make run' and 'make test' need Go, make and git, nothing else;
+# the linters of 'make check' are pinned in internal/tools and built by Go itself.
+
+GO       ?= go
+TOOL      = $(GO) tool -modfile=internal/tools/go.mod
+ACCOUNTS ?= 1000000
+FOR      ?= 20s
+SEEDS    ?= 2000
+SEED     ?=
+BENCH    ?= .
+COUNT    ?= 1
+BASELINE ?= $(firstword $(wildcard bench/baseline/*.txt))
+
+.DEFAULT_GOAL := help
+.PHONY: help check format format-check vet lint arch test race sim fuzz bench bench-compare run build clean
+
+help: ## print the verbs
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+# Every step runs, so that one report holds all faults; the tests come last.
+check: ## format, vet, lint, house rules, tests: what CI runs
+	@failed=0; \
+	for step in format-check vet lint arch test; do \
+		echo "== $$step"; $(MAKE) --no-print-directory $$step || failed=1; \
+	done; \
+	exit $$failed
+
+format: ## rewrite the sources in the house format
+	$(TOOL) golangci-lint fmt
+
+format-check:
+	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt differs, run 'make format':"; echo "$$bad"; exit 1; }
+
+vet: ## the compiler's doubts
+	$(GO) vet ./...
+
+lint: ## the linters of .golangci.yml (built once: about a minute and a half on 2 cores)
+	$(TOOL) golangci-lint run ./...
+
+arch: ## the house rules of arch_test.go
+	$(GO) test .
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector, then with costly assertions
+	$(GO) test -race ./...
+	$(GO) test -tags invariants ./...
+
+sim: ## the seeded simulator: SEEDS=2000 many, or SEED=123 one
+ifeq ($(SEED),)
+	PLIMSOLL_SIM_SEEDS=$(SEEDS) $(GO) test ./internal/engine -run TestSimulation -count=1 -timeout 60m
+else
+	PLIMSOLL_SIM_SEED=$(SEED) $(GO) test ./internal/engine -run TestSimulation -count=1 -v
+endif
+
+fuzz: ## every fuzz target, FOR=20s each
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			$(GO) test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FOR); \
+		done; \
+	done
+
+bench: ## all benchmarks: BENCH=regexp, COUNT=1
+	$(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT)
+
+bench-compare: ## ten runs against BASELINE, a file of bench/baseline
+	@test -n "$(BASELINE)" || { echo "no baseline: put a run of 'make bench COUNT=10' into bench/baseline/"; exit 1; }
+	@mkdir -p bin
+	$(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count 10 > bin/bench.txt
+	$(TOOL) benchstat $(BASELINE) bin/bench.txt
+
+build: ## bin/plimsoll
+	$(GO) build -trimpath -o bin/plimsoll ./cmd/plimsoll
+
+run: build ## a live venue on this machine: ACCOUNTS=1000000, dashboard at the address it prints
+	bin/plimsoll demo --accounts $(ACCOUNTS)
+
+clean: ## remove what the verbs have built
+	rm -rf bin
