@@ -1,0 +1,458 @@
+package risk
+
+import (
+	"slices"
+)
+
+// Phases order the events of one Seq; account slots order them within a phase.
+const (
+	phaseResult  = 0
+	phaseGlobal  = 1 // without an account, emitted once
+	phaseOrders  = 2
+	phaseLending = 3
+	phaseHealth  = 4
+)
+
+// ledger is what this shard moved of a token outside accounts and pools: with them it
+// adds up to what came in (ruling 14).
+type ledger struct {
+	external i128 // deposits less withdrawals
+	fees     i128
+	clearing i128 // the opposite of Σ positions, over the token's markets
+}
+
+// Machine is one shard's deterministic state: the same groups in, the same events and the
+// same state hash out. It is not safe for concurrent use and reads no clock.
+type Machine struct {
+	cfg          Config
+	seq          uint64
+	timeMs       int64
+	haltAll      bool
+	params       Parameters
+	numeraire    uint32
+	tokenCount   uint32
+	perpCount    uint32
+	spotCount    uint32
+	accountCount uint32
+
+	tokens   []token
+	perps    []perp
+	hotPerps []hotPerp
+	spots    []spot
+	dexes    []dex
+
+	accounts  []account
+	hot       []hotAccount
+	opened    []uint64 // bit per account slot of all shards
+	positions positionSlab
+	balances  slab[balance]
+	orders    orderBook
+
+	pools   []pool
+	own     []Totals
+	foreign []Totals
+	base    []Totals   // totals of all shards before a joint group
+	sums    []poolSums // scratch of grantAll
+	ledgers []ledger   // by token
+
+	events       []Event
+	changed      []uint16
+	changedBits  uint64
+	answer       Event
+	fig          figures
+	wishBuf      []Request
+	joined       []uint32 // accounts of this shard that a joint group touched
+	sweptE12     i128     // running equity of a sweep's simple accounts
+	sweepSubUnit int64
+}
+
+// New returns an empty machine for one shard. It panics on a Config that cannot be, as a
+// programmer's error.
+func New(cfg Config) *Machine {
+	if cfg.Shards == 0 || cfg.Shard >= cfg.Shards || cfg.AccountsMax == 0 || cfg.AccountsMax > 1<<30 {
+		panic("risk: BUG: config out of range")
+	}
+	mine := (cfg.AccountsMax + cfg.Shards - 1) / cfg.Shards
+	return &Machine{
+		cfg: cfg, params: DefaultParameters(),
+		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax), spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
+		accounts: make([]account, mine), hot: make([]hotAccount, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
+		positions: newPositionSlab(4 * mine), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
+		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
+	}
+}
+
+// Seq returns the Seq of the group last applied.
+func (m *Machine) Seq() uint64 { return m.seq }
+
+// TimeMs returns engine time.
+func (m *Machine) TimeMs() int64 { return m.timeMs }
+
+// AccountCount returns how many accounts are open on all shards.
+func (m *Machine) AccountCount() uint32 { return m.accountCount }
+
+// Parameters returns the named decisions in force.
+func (m *Machine) Parameters() Parameters { return m.params }
+
+// PoolCount returns how many totals the shards share.
+func (m *Machine) PoolCount() int { return len(m.pools) }
+
+// OwnTotals returns this shard's sums of a pool.
+func (m *Machine) OwnTotals(n int) Totals { return m.own[n] }
+
+// SetForeign sets the sums of the other shards, as of the Seq before the next group.
+func (m *Machine) SetForeign(n int, t Totals) { m.foreign[n] = t }
+
+// ChangedPools returns the pools whose own totals the group just applied changed.
+func (m *Machine) ChangedPools() []uint16 { return m.changed }
+
+// Events returns what the group just applied gave, in order; valid until the next.
+func (m *Machine) Events() []Event { return m.events }
+
+func (m *Machine) tokenLedger(slot uint32) *ledger { return &m.ledgers[slot] }
+
+// Plan says how much of the other shards a group needs; it must be asked before each
+// group is applied and gives every shard what it needs of the others, no less.
+func (m *Machine) Plan(group []Command) Plan {
+	c := &group[0]
+	switch c.Kind { //nolint:exhaustive // the rest decides alone
+	case KindTransfer, KindTrade:
+		return PlanJoint
+	case KindPrices:
+		if len(m.pools) > 0 {
+			return PlanJoint
+		}
+	case KindClock:
+		if len(m.pools) > 0 {
+			return PlanTotals
+		}
+	case KindSupply, KindUnsupply, KindBorrow, KindRepay:
+		if m.owns(c.Account()) {
+			return PlanTotals
+		}
+	case KindOrder, KindModify, KindTrigger, KindFill, KindDeposit, KindWithdraw, KindCancel, KindCancelAll,
+		KindSetLeverage, KindIsolatedMargin, KindSetMode:
+		if a := m.accountAt(c.Account()); a != nil && len(m.pools) > 0 && (a.mode == ModePortfolio || c.Kind == KindSetMode) {
+			return PlanTotals
+		}
+		if p := m.perpAt(c.Market()); p != nil && p.openCap > 0 && m.owns(c.Account()) {
+			return PlanTotals
+		}
+	}
+	return PlanLocal
+}
+
+// begin opens a group and moves engine time to its stamp. Time is the sequencer's, the
+// same on every shard and outside the state hash; interest accrues at clock commands
+// only, which the sequencer puts in whenever a second passes.
+func (m *Machine) begin(group []Command) Reason {
+	c := &group[0]
+	m.seq = c.Seq
+	m.events, m.changed, m.changedBits = m.events[:0], m.changed[:0], 0
+	m.joined = m.joined[:0]
+	m.answer = Event{Kind: EventResult, Ticket: c.Ticket, Account: NoAccount, Market: NoSlot, Token: NoSlot}
+	switch {
+	case c.TimeMs <= m.timeMs:
+	case m.timeMs > 0 && c.TimeMs-m.timeMs > m.params.MaxClockStepMs:
+		return ReasonLimitExceeded
+	default:
+		m.timeMs = c.TimeMs
+	}
+	return ReasonNone
+}
+
+func (m *Machine) accruePool(n int, nowMs int64) {
+	p := &m.pools[n]
+	if p.token == NoSlot {
+		p.accruedMs = nowMs
+		return
+	}
+	totals := m.totalsOf(n)
+	before := p.sumsOf(totals).debt
+	p.accrue(&m.tokens[p.token], totals, nowMs)
+	if grown := p.sumsOf(totals).debt.Sub(before); grown.Sign() > 0 {
+		m.emitOnce(Event{
+			Kind: EventInterest, Phase: phaseGlobal, Token: p.token, Market: NoSlot, Amount: grown, Decimals: m.tokens[p.token].wei,
+		})
+	}
+}
+
+// end closes a group: it restores what a refusal must not change, puts the answer first
+// and the events in order.
+func (m *Machine) end(group []Command, reason Reason) {
+	c := &group[0]
+	if reason != ReasonNone {
+		m.events = m.events[:0]
+	}
+	if m.answers(c) {
+		m.answer.Reason, m.answer.Seq, m.answer.TimeMs = reason, c.Seq, m.timeMs
+		m.answer.Phase = phaseResult
+		m.events = append(m.events, m.answer)
+	}
+	slices.SortStableFunc(m.events, func(a, b Event) int {
+		switch {
+		case a.Before(&b):
+			return -1
+		case b.Before(&a):
+			return 1
+		default:
+			return 0
+		}
+	})
+}
+
+// answers reports whether this shard answers a group: the owner of its account, else
+// shard 0.
+func (m *Machine) answers(c *Command) bool {
+	if hasAccount(c.Kind) && c.Account() < m.cfg.AccountsMax {
+		return m.owns(c.Account())
+	}
+	return m.cfg.Shard == 0
+}
+
+// hasAccount reports whether Ref[0] of a kind names an account.
+func hasAccount(k Kind) bool {
+	switch k { //nolint:exhaustive // the others name none
+	case KindListToken, KindListDex, KindListPerp, KindListSpot, KindSetParameters, KindPrices, KindFunding, KindClock,
+		KindHalt, KindResume:
+		return false
+	default:
+		return true
+	}
+}
+
+func (m *Machine) emit(e Event) {
+	e.Seq, e.TimeMs, e.N = m.seq, m.timeMs, uint32(len(m.events))
+	if e.Kind != EventFunding && e.Market == 0 {
+		e.Market = NoSlot
+	}
+	m.events = append(m.events, e)
+}
+
+// emitOnce emits an event that belongs to no account on shard 0 only.
+func (m *Machine) emitOnce(e Event) {
+	if m.cfg.Shard == 0 {
+		e.Account = NoAccount
+		m.emit(e)
+	}
+}
+
+// join notes an account that a joint group touched.
+func (m *Machine) join(slot uint32) { m.joined = append(m.joined, slot) }
+
+// Apply applies a group that this shard decides alone, or with the foreign totals set.
+func (m *Machine) Apply(group []Command) {
+	reason := m.begin(group)
+	if reason == ReasonNone {
+		reason = m.dispatch(group)
+	}
+	m.end(group, reason)
+}
+
+// dispatch routes a group by kind: one line each.
+func (m *Machine) dispatch(group []Command) Reason {
+	c := &group[0]
+	if hasAccount(c.Kind) && !m.owns(c.Account()) && c.Kind != KindOpenAccount && c.Kind != KindImportAccount {
+		if c.Account() >= m.cfg.AccountsMax {
+			return ReasonUnknownAccount
+		}
+		return ReasonNone
+	}
+	switch c.Kind { //nolint:exhaustive // parts never head a group
+	case KindListToken:
+		return m.listToken(group)
+	case KindListDex:
+		return m.listDex(group)
+	case KindListPerp:
+		return m.listPerp(group)
+	case KindListSpot:
+		return m.listSpot(group)
+	case KindSetParameters:
+		return m.setParameters(c)
+	case KindOpenAccount:
+		return m.openAccount(c)
+	case KindImportAccount:
+		return m.importAccount(group)
+	case KindSetMode:
+		return m.setMode(c)
+	case KindDeposit:
+		return m.deposit(c)
+	case KindWithdraw:
+		return m.withdraw(c)
+	case KindSupply, KindUnsupply, KindBorrow, KindRepay:
+		return m.lend(c)
+	case KindSetLeverage:
+		return m.setLeverage(c)
+	case KindIsolatedMargin:
+		return m.isolatedMargin(c)
+	case KindOrder:
+		return m.placeOrder(c)
+	case KindModify:
+		return m.modify(c)
+	case KindCancel:
+		return m.cancel(c)
+	case KindCancelAll:
+		return m.cancelAll(c)
+	case KindTrigger:
+		return m.trigger(c)
+	case KindFill:
+		return m.fill(c)
+	case KindPrices:
+		return m.prices(group)
+	case KindFunding:
+		return m.funding(group)
+	case KindClock:
+		return m.clock(c)
+	case KindHalt, KindResume:
+		return m.halt(c)
+	default:
+		return ReasonLimitExceeded
+	}
+}
+
+// placeOrder checks, rests and funds an order.
+func (m *Machine) placeOrder(c *Command) Reason {
+	reason := m.order(c)
+	if reason != ReasonNone {
+		return reason
+	}
+	a := m.accountAt(c.Account())
+	if c.Market()&SpotBit == 0 { // the check left the figures true, the new order included
+		m.rebalanceFrom(c.Account(), a, &m.fig)
+		return reason
+	}
+	m.rebalance(c.Account(), a)
+	return reason
+}
+
+// prices applies a tick that needs no pool.
+func (m *Machine) prices(group []Command) Reason {
+	if reason := m.pricesVerdict(group); reason != ReasonNone {
+		return reason
+	}
+	m.pricesPrepare(group)
+	m.finishJoined()
+	return ReasonNone
+}
+
+func (m *Machine) clock(c *Command) Reason {
+	if c.TimeMs <= 0 {
+		return m.refuseField(ReasonInvalidAmount, 0)
+	}
+	for i := range m.pools {
+		m.accruePool(i, m.timeMs)
+	}
+	return ReasonNone
+}
+
+// Verdict is this shard's opinion on a joint group.
+func (m *Machine) Verdict(group []Command) Verdict {
+	reason := m.begin(group)
+	for i := range m.pools {
+		m.base[i] = m.totalsOf(i)
+	}
+	if reason == ReasonNone {
+		switch group[0].Kind { //nolint:exhaustive // joint kinds only
+		case KindTransfer:
+			reason = m.transferVerdict(&group[0])
+		case KindTrade:
+			reason = m.tradeVerdict(group)
+		case KindPrices:
+			reason = m.pricesVerdict(group)
+		default:
+			reason = ReasonLimitExceeded
+		}
+	}
+	v := Verdict{Reason: reason}
+	if m.answer.Flags&EventHasAmounts != 0 {
+		v.Required, v.Available, v.Decimals, v.HasAmounts = m.answer.Amount, m.answer.Amount2, m.answer.Decimals, true
+	}
+	v.Field, v.Rule = m.answer.Field, m.answer.Rule
+	return v
+}
+
+// Combine returns the verdict of all shards: the first in order of precedence; of equal
+// ones the one that carries amounts.
+func Combine(verdicts []Verdict) Verdict {
+	var out Verdict
+	for _, v := range verdicts {
+		switch {
+		case v.Reason != ReasonNone && (out.Reason == ReasonNone || v.Reason < out.Reason),
+			v.Reason == out.Reason && v.HasAmounts && !out.HasAmounts:
+			out = v
+		}
+	}
+	return out
+}
+
+// Prepare applies this shard's part of a joint group, or nothing when v refuses it, and
+// returns what its accounts ask of the pools.
+func (m *Machine) Prepare(group []Command, v Verdict) []Request {
+	m.answer.Field, m.answer.Rule, m.answer.Reason = v.Field, v.Rule, v.Reason
+	m.answer.Flags &^= EventHasAmounts
+	if v.HasAmounts {
+		m.weighed(v.Rule, v.Required, v.Available, v.Decimals)
+	}
+	if v.Reason != ReasonNone {
+		return nil
+	}
+	switch group[0].Kind { //nolint:exhaustive // joint kinds only
+	case KindTransfer:
+		return m.transferPrepare(&group[0])
+	case KindTrade:
+		return m.tradePrepare(group)
+	default:
+		return m.pricesPrepare(group)
+	}
+}
+
+// Finish grants the requests of all shards, merged in order, and closes the group.
+func (m *Machine) Finish(group []Command, requests []Request) {
+	if reason := m.answer.Reason; reason != ReasonNone {
+		m.end(group, reason)
+		return
+	}
+	m.grantAll(requests)
+	m.finishJoined()
+	m.end(group, ReasonNone)
+}
+
+// finishJoined tops up and tells the accounts that a joint group touched.
+func (m *Machine) finishJoined() {
+	for _, slot := range m.joined {
+		a := m.accountAt(slot)
+		f := m.evaluate(a)
+		if a.mode != ModeStandard {
+			m.push(a, f)
+		}
+		m.settled(slot, a, f)
+	}
+}
+
+// CompareRequests orders the requests of a joint group: Rank, Account, Token.
+func CompareRequests(a, b Request) int {
+	switch {
+	case a.Rank != b.Rank:
+		return int(a.Rank) - int(b.Rank)
+	case a.Account != b.Account:
+		if a.Account < b.Account {
+			return -1
+		}
+		return 1
+	default:
+		return int(a.Token) - int(b.Token)
+	}
+}
+
+// Do runs a group through a machine that is alone.
+func (m *Machine) Do(group []Command) []Event {
+	if m.Plan(group) == PlanJoint {
+		v := m.Verdict(group)
+		requests := m.Prepare(group, v)
+		slices.SortFunc(requests, CompareRequests)
+		m.Finish(group, requests)
+		return m.events
+	}
+	m.Apply(group)
+	return m.events
+}

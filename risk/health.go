@@ -1,0 +1,140 @@
+package risk
+
+import "plimsoll/fixedpoint"
+
+// settles reports whether a token is judged for an account: it is the numeraire, can be
+// borrowed, or collateralises a dex the account uses.
+func (m *Machine) settles(f *figures, q uint32) bool {
+	if q == m.numeraire || m.tokens[q].isBorrowable {
+		return true
+	}
+	for i := range f.usedN {
+		if m.dexes[f.used[i]].collateral == q {
+			return true
+		}
+	}
+	return false
+}
+
+// healthOf places an account in its band from figures just evaluated (MODEL.md §7).
+func (m *Machine) healthOf(a *account, f *figures) Health {
+	if a.mode == ModeStandard {
+		return m.healthStandard(f)
+	}
+	worst := HealthNone
+	for i := range f.usedN {
+		d := &f.dexes[f.used[i]]
+		worst = max(worst, isolatedHealth(d))
+	}
+	if a.mode == ModeUnified {
+		for i := range f.usedN {
+			worst = max(worst, m.healthUnified(a, f, m.dexes[f.used[i]].collateral))
+		}
+		return worst
+	}
+	worst = max(worst, m.healthPortfolio(a, f, m.numeraire))
+	for _, b := range m.balances.of(&a.balances) {
+		q := uint32(b.key)
+		if b.key&dexBit != 0 {
+			q = m.dexes[b.key&^dexBit].collateral
+		}
+		if q != m.numeraire && m.settles(f, q) {
+			worst = max(worst, m.healthPortfolio(a, f, q))
+		}
+	}
+	return worst
+}
+
+func isolatedHealth(d *dexFigures) Health {
+	switch {
+	case d.isoBackstop:
+		return HealthBackstop
+	case d.isoShort:
+		return HealthLiquidatable
+	case d.isoNtl.Sign() > 0:
+		return HealthHealthy
+	default:
+		return HealthNone
+	}
+}
+
+// crossHealth bands equity against maintenance and initial requirement.
+func crossHealth(equity, maintenance, headroom i128) Health {
+	switch {
+	case maintenance.Sign() <= 0 && headroom.Sign() >= 0:
+		return HealthNone
+	case isBelowTwoThirds(equity, maintenance):
+		return HealthBackstop
+	case equity.Less(maintenance):
+		return HealthLiquidatable
+	case headroom.Sign() < 0:
+		return HealthAtRisk
+	default:
+		return HealthHealthy
+	}
+}
+
+func (m *Machine) healthStandard(f *figures) Health {
+	worst := HealthNone
+	for i := range f.usedN {
+		d := &f.dexes[f.used[i]]
+		headroom := d.crossValue.Sub(d.initial).Sub(d.orderMargin)
+		worst = max(worst, isolatedHealth(d), crossHealth(d.crossValue, d.crossMM, headroom))
+	}
+	return worst
+}
+
+func (m *Machine) healthUnified(a *account, f *figures, q uint32) Health {
+	t := m.tokenFiguresOf(a, f, q)
+	return crossHealth(t.net(), t.MM, t.available())
+}
+
+func (m *Machine) healthPortfolio(a *account, f *figures, q uint32) Health {
+	t := m.tokenFiguresOf(a, f, q)
+	requirement, value, _ := t.ratio(m.params.OffsetMode, m.offsetUnits(q))
+	switch {
+	case requirement.Sign() == 0:
+		return HealthNone
+	case isBelowTwoThirds(t.net().Add(t.LC), t.MM) && t.MM.Sign() > 0:
+		return HealthBackstop
+	case isPastTrigger(requirement, value):
+		return HealthLiquidatable
+	case t.available().Sign() < 0:
+		return HealthAtRisk
+	default:
+		return HealthHealthy
+	}
+}
+
+// isPastTrigger reports requirement/value > 0.95; a value at or below zero is past it.
+func isPastTrigger(requirement, value i128) bool {
+	if value.Sign() <= 0 {
+		return requirement.Sign() > 0
+	}
+	return mustFit(value.MulInt64(95)).Less(mustFit(requirement.MulInt64(100)))
+}
+
+// ratioE10 returns requirement/value at 1e-10, rounded half even; isInfinite when the
+// value is at or below zero while something is required.
+func ratioE10(requirement, value i128) (ratio i128, isInfinite bool) {
+	if requirement.Sign() <= 0 {
+		return i128{}, false
+	}
+	if value.Sign() <= 0 {
+		return i128{}, true
+	}
+	wide, ok := requirement.MulDivFloor128(fixedpoint.I128(1_000_000_000_000), value)
+	if !ok {
+		return i128{}, true
+	}
+	return fixedpoint.RoundDecimal128HalfEven(wide, 12, 10), false
+}
+
+// tell emits health_changed when an account's band is not the one last told.
+func (m *Machine) tell(slot uint32, a *account, h Health) {
+	if a.health == h {
+		return
+	}
+	m.emit(Event{Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, From: a.health, To: h})
+	a.health = h
+}

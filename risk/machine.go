@@ -1,0 +1,63 @@
+package risk
+
+import "plimsoll/fixedpoint"
+
+// Config shapes one machine. Equal histories give equal state whatever Shard and Shards
+// are; AccountsMax bounds the account slots of all shards together.
+type Config struct {
+	Shard       uint32 // this machine's number, below Shards
+	Shards      uint32 // how many machines share the accounts: slot s lives on shard s mod Shards
+	AccountsMax uint32 // account slots, over all shards
+}
+
+// Plan says how much of the other shards a group needs to see.
+type Plan uint8
+
+// Plans of a group.
+const (
+	PlanLocal  Plan = iota // nothing: Apply at once
+	PlanTotals             // the others' pool totals as of the Seq before: SetForeign, then Apply
+	PlanJoint              // all shards take part: SetForeign, Verdict, Prepare, Finish
+)
+
+// Verdict is one shard's read-only opinion on a joint group; the first in order of
+// precedence wins over all shards.
+type Verdict struct {
+	Reason     Reason
+	Rule       Rule
+	Field      uint8
+	Decimals   uint8
+	HasAmounts bool
+	Required   fixedpoint.Int128
+	Available  fixedpoint.Int128
+}
+
+// Request is what one account asks of one pool within a joint group. Requests of all
+// shards are granted in order of Rank, then Account, then Token, from the totals as of
+// the Seq before: so every shard computes the same grants.
+type Request struct {
+	Rank        uint32
+	Account     uint32
+	Token       uint32
+	Flags       uint32
+	Out         fixedpoint.Int128 // wanted out of the pool: own supply first, then new debt
+	Supplied    fixedpoint.Int128 // own supply that may be taken back
+	BorrowLimit fixedpoint.Int128 // new debt allowed by capacity and the user cap
+	Forced      fixedpoint.Int128 // part of Out that passes the caps: what a fill left negative
+	In          fixedpoint.Int128 // put into the pool: debt first, then supply
+	Debt        fixedpoint.Int128 // own debt that may be repaid
+	SupplyLimit fixedpoint.Int128 // new supply allowed by the user cap
+}
+
+// Totals are one pool's sums over the accounts of one shard, or of several. Supply and
+// Debt are scaled by the pool's indices; Cash is in the token's units.
+type Totals struct {
+	Supply fixedpoint.Int128
+	Debt   fixedpoint.Int128
+	Cash   fixedpoint.Int128
+}
+
+// Add returns the sum of two totals.
+func (t Totals) Add(o Totals) Totals {
+	return Totals{Supply: t.Supply.Add(o.Supply), Debt: t.Debt.Add(o.Debt), Cash: t.Cash.Add(o.Cash)}
+}

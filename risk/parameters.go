@@ -1,0 +1,80 @@
+package risk
+
+// OffsetMode says how min_borrow_offset enters the portfolio margin requirement.
+type OffsetMode uint8
+
+// Offset modes (spec decision 8.1).
+const (
+	OffsetNone  OffsetMode = 0 // as the venue reports
+	OffsetAdd   OffsetMode = 1 // as the venue documents
+	OffsetFloor OffsetMode = 2 // max(offset, maintenance margin)
+)
+
+// Parameters are the named decisions of MODEL.md §9, changed by set_parameters.
+type Parameters struct {
+	OffsetMode        OffsetMode
+	OrderMarginBasis  uint8 // 0 remaining size, 1 original size
+	HLCompat          bool  // original order size in requirements, as the venue
+	RebalanceHourly   bool
+	MaxClockStepMs    int64
+	MinBorrowOffsetE8 int64 // US dollars at 1e-8
+}
+
+// DefaultParameters returns the documented defaults.
+func DefaultParameters() Parameters {
+	return Parameters{MaxClockStepMs: MaxClockStepMsDefault, MinBorrowOffsetE8: 20 * 100_000_000}
+}
+
+// usesOriginalSize reports whether order margin counts the size an order started with.
+func (p *Parameters) usesOriginalSize() bool { return p.HLCompat || p.OrderMarginBasis == 1 }
+
+// Bits of Command.Aux of a KindSetParameters record.
+const (
+	ParamOffsetMode       = 1 << 0
+	ParamHLCompat         = 1 << 1
+	ParamOrderMarginBasis = 1 << 2
+	ParamRebalanceHourly  = 1 << 3
+	ParamMaxClockStep     = 1 << 4
+	ParamMinBorrowOffset  = 1 << 5
+	ParamHLCompatValue    = 1 << 8
+	ParamOriginalSize     = 1 << 9
+	ParamHourlyValue      = 1 << 10
+)
+
+// setParameters applies a KindSetParameters record.
+func (m *Machine) setParameters(c *Command) Reason {
+	p := m.params
+	if c.Aux&ParamOffsetMode != 0 {
+		if c.Mode > uint8(OffsetFloor) {
+			return ReasonInvalidListing
+		}
+		p.OffsetMode = OffsetMode(c.Mode)
+	}
+	if c.Aux&ParamHLCompat != 0 {
+		p.HLCompat = c.Aux&ParamHLCompatValue != 0
+	}
+	if c.Aux&ParamOrderMarginBasis != 0 {
+		p.OrderMarginBasis = 0
+		if c.Aux&ParamOriginalSize != 0 {
+			p.OrderMarginBasis = 1
+		}
+	}
+	if c.Aux&ParamRebalanceHourly != 0 {
+		p.RebalanceHourly = c.Aux&ParamHourlyValue != 0
+	}
+	if c.Aux&ParamMaxClockStep != 0 {
+		if c.Num[0] <= 0 || c.Dec[0] != 0 {
+			return m.refuseField(ReasonInvalidAmount, 0)
+		}
+		p.MaxClockStepMs = c.Num[0]
+	}
+	if c.Aux&ParamMinBorrowOffset != 0 {
+		v, ok := rescale(c, 1, 8)
+		if !ok || v < 0 {
+			return m.refuseField(ReasonInvalidAmount, 1)
+		}
+		p.MinBorrowOffsetE8 = v
+	}
+	m.params = p
+	return ReasonNone
+}

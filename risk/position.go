@@ -1,0 +1,192 @@
+package risk
+
+import "plimsoll/fixedpoint"
+
+// positionTerms are the columns of a position that the hot pass does not read.
+type positionTerms struct {
+	cumE12   int64 // cumulative funding at the last touch
+	entry    int64 // entry notional at 1e-6, never negative
+	raw      int64 // isolated: cash of the position, collateral units
+	funding  int64 // funding paid since the position was opened, collateral units
+	leverage uint16
+	isolated bool
+	isSet    bool // leverage was set by the account
+}
+
+// isolatedBit marks an isolated position in the hot perp column.
+const isolatedBit = 1 << 15
+
+// positionSlab keeps positions in parallel columns; an account's positions are
+// contiguous, ordered by perp slot.
+type positionSlab struct {
+	size  []int64 // signed, size units
+	perp  []uint16
+	terms []positionTerms
+	free  [classMax][]uint32
+}
+
+func newPositionSlab(capacity uint32) positionSlab {
+	capacity = max(capacity, 2)
+	return positionSlab{
+		size: make([]int64, 1, capacity), perp: make([]uint16, 1, capacity), terms: make([]positionTerms, 1, capacity),
+	}
+}
+
+func (s *positionSlab) alloc(class uint8) uint32 {
+	if n := len(s.free[class]); n > 0 {
+		start := s.free[class][n-1]
+		s.free[class] = s.free[class][:n-1]
+		return start
+	}
+	start, need := len(s.size), len(s.size)+1<<class
+	if need > cap(s.size) {
+		room := max(need, 2*cap(s.size))
+		s.size = append(make([]int64, 0, room), s.size...)
+		s.perp = append(make([]uint16, 0, room), s.perp...)
+		s.terms = append(make([]positionTerms, 0, room), s.terms...)
+	}
+	s.size, s.perp, s.terms = s.size[:need], s.perp[:need], s.terms[:need]
+	return uint32(start)
+}
+
+// find returns the slab index of an account's position in a perp, or -1.
+func (s *positionSlab) find(b *span, perpSlot uint16) int {
+	for i := int(b.start); i < int(b.start)+int(b.count); i++ {
+		if s.perp[i]&^isolatedBit == perpSlot {
+			return i
+		}
+	}
+	return -1
+}
+
+// ensure returns the slab index of an account's position in a perp, adding an empty one.
+func (s *positionSlab) ensure(b *span, perpSlot uint16) int {
+	at := int(b.start)
+	for end := at + int(b.count); at < end; at++ {
+		have := s.perp[at] &^ isolatedBit
+		if have == perpSlot {
+			return at
+		}
+		if have > perpSlot {
+			break
+		}
+	}
+	gap := at - int(b.start)
+	switch {
+	case b.start == 0:
+		b.start, b.class = s.alloc(0), 0
+	case b.count == 1<<b.class:
+		start := s.alloc(b.class + 1)
+		n := int(b.count)
+		copy(s.size[start:], s.size[b.start:][:n])
+		copy(s.perp[start:], s.perp[b.start:][:n])
+		copy(s.terms[start:], s.terms[b.start:][:n])
+		s.free[b.class] = append(s.free[b.class], b.start)
+		b.start, b.class = start, b.class+1
+	}
+	at = int(b.start) + gap
+	end := int(b.start) + int(b.count)
+	copy(s.size[at+1:end+1], s.size[at:end])
+	copy(s.perp[at+1:end+1], s.perp[at:end])
+	copy(s.terms[at+1:end+1], s.terms[at:end])
+	s.size[at], s.perp[at], s.terms[at] = 0, perpSlot, positionTerms{}
+	b.count++
+	return at
+}
+
+// drop forgets position at, which must be flat, without a leverage of its own.
+func (s *positionSlab) drop(b *span, at int) {
+	end := int(b.start) + int(b.count)
+	copy(s.size[at:end-1], s.size[at+1:end])
+	copy(s.perp[at:end-1], s.perp[at+1:end])
+	copy(s.terms[at:end-1], s.terms[at+1:end])
+	b.count--
+	if b.count == 0 {
+		s.free[b.class] = append(s.free[b.class], b.start)
+		b.start, b.class = 0, 0
+	}
+}
+
+// notionalE6 returns |size| x mark at 1e-6, exact.
+func notionalE6(size, mark int64) i128 {
+	if size < 0 {
+		size = -size
+	}
+	return fixedpoint.Mul64(size, mark)
+}
+
+// toUnits brings an amount at 1e-6 to collateral units; exact.
+func (p *perp) toUnits(v i128) i128 {
+	u, ok := v.MulInt64(fixedpoint.Pow10(p.scale))
+	if !ok {
+		panic("risk: BUG: perp amount above 128 bits")
+	}
+	return u
+}
+
+// subUnit returns how many 1e-12 make one collateral unit.
+func (p *perp) subUnit() int64 { return fixedpoint.Pow10(6 - p.scale) }
+
+// valueUnits returns size x (mark - funding since the last touch), floored to collateral
+// units, with v at 1e-12.
+func (p *perp) floorUnits(v i128) i128 { return v.DivFloor(p.subUnit()) }
+
+// valueE12 returns the signed value of position i at mark, less funding owed, at 1e-12.
+func (m *Machine) positionValueE12(i int, p *perp) i128 {
+	return fixedpoint.Mul64(m.positions.size[i], p.mark*1_000_000-p.cumE12).Add(fixedpoint.Mul64(m.positions.size[i], m.positions.terms[i].cumE12))
+}
+
+// isolatedEquity returns cash plus value of an isolated position, rounded down.
+func (m *Machine) isolatedEquity(i int, p *perp) i128 {
+	return fixedpoint.I128(m.positions.terms[i].raw).Add(p.floorUnits(m.positionValueE12(i, p)))
+}
+
+// leverageOf returns the leverage and margin mode an account uses on a perp.
+func (m *Machine) leverageOf(a *account, slot uint16) (leverage uint16, isIsolated bool) {
+	p := &m.perps[slot]
+	if i := m.positions.find(&a.positions, slot); i >= 0 {
+		t := &m.positions.terms[i]
+		return t.leverage, t.isolated
+	}
+	return min(p.maxLeverage(), leverageDefaultMax), p.mode != MarginNormal
+}
+
+// ensurePosition returns the slab index of an account's position, opening a flat one with
+// the default leverage.
+func (m *Machine) ensurePosition(a *account, slot uint16) int {
+	if i := m.positions.find(&a.positions, slot); i >= 0 {
+		return i
+	}
+	leverage, isIsolated := m.leverageOf(a, slot)
+	i := m.positions.ensure(&a.positions, slot)
+	m.positions.terms[i] = positionTerms{leverage: leverage, isolated: isIsolated, cumE12: m.perps[slot].cumE12}
+	if isIsolated {
+		m.positions.perp[i] |= isolatedBit
+	}
+	return i
+}
+
+// settleFunding writes the funding owed by position i into its cash, rounded up against
+// the holder, and returns it.
+func (m *Machine) settleFunding(a *account, i int) i128 {
+	slot := m.positions.perp[i] &^ isolatedBit
+	p, t := &m.perps[slot], &m.positions.terms[i]
+	owed := fixedpoint.Mul64(m.positions.size[i], p.cumE12).Sub(fixedpoint.Mul64(m.positions.size[i], t.cumE12)).DivCeil(p.subUnit())
+	t.cumE12 = p.cumE12
+	if owed.IsZero() {
+		return owed
+	}
+	if v, ok := owed.Int64(); ok {
+		t.funding += v
+	}
+	if t.isolated {
+		raw, ok := fixedpoint.I128(t.raw).Sub(owed).Int64()
+		if !ok {
+			panic("risk: BUG: isolated cash above its limit")
+		}
+		t.raw = raw
+		return owed
+	}
+	m.addRaw(a, p.dexSlot, owed.Neg())
+	return owed
+}

@@ -1,0 +1,175 @@
+package risk
+
+import "plimsoll/fixedpoint"
+
+// wishesMax bounds the pools one account can ask at once: one request per pool.
+const wishesMax = PoolsMax
+
+// pull takes from each dex what its cross book holds above its target, into idle cash
+// (decision 8.12: excess profit repays first). Standard accounts keep their wallets.
+func (m *Machine) pull(a *account, f *figures) {
+	for i := range f.usedN {
+		n := f.used[i]
+		d := &f.dexes[n]
+		if spare := d.crossValue.Sub(d.target()); spare.Sign() > 0 {
+			m.addRaw(a, n, spare.Neg())
+			d.crossValue, d.crossRaw = d.crossValue.Sub(spare), d.crossRaw.Sub(spare)
+			m.addCash(a, m.dexes[n].collateral, spare)
+		}
+	}
+}
+
+// push tops up each dex's cross book to its target from idle cash that no spot order
+// holds; what is short is left short.
+func (m *Machine) push(a *account, f *figures) {
+	for i := range f.usedN {
+		n := f.used[i]
+		d := &f.dexes[n]
+		q := m.dexes[n].collateral
+		need := d.target().Sub(d.crossValue)
+		if need.Sign() <= 0 {
+			continue
+		}
+		free := m.cashOf(a, q).Sub(m.spotHeld(a, q))
+		if need = fixedpoint.MinI128(need, free); need.Sign() > 0 {
+			m.addRaw(a, n, need)
+			m.addCash(a, q, need.Neg())
+			d.crossValue, d.crossRaw = d.crossValue.Add(need), d.crossRaw.Add(need)
+		}
+	}
+}
+
+// perpNeed returns what the dexes settled in q are short of their targets.
+func (m *Machine) perpNeed(f *figures, q uint32) i128 {
+	var need i128
+	for i := range f.usedN {
+		d := &f.dexes[f.used[i]]
+		if m.dexes[f.used[i]].collateral == q {
+			need = need.Add(nonNegative(d.target().Sub(d.crossValue)))
+		}
+	}
+	return need
+}
+
+// wishes pulls what dexes hold in excess and appends what the account asks of each pool
+// so that every dex holds its target, spot orders are covered, debt is repaid and the
+// rest is lent. Only portfolio accounts ask.
+func (m *Machine) wishes(slot uint32, a *account, f *figures, rank uint32, dst []Request) []Request {
+	if a.mode == ModeStandard {
+		return dst
+	}
+	m.pull(a, f)
+	if a.mode != ModePortfolio {
+		return dst
+	}
+	for i := range f.usedN { // collateral tokens need a balance to ask with
+		if q := m.dexes[f.used[i]].collateral; m.tokens[q].pool >= 0 && m.perpNeed(f, q).Sign() > 0 {
+			m.balanceFor(a, uint16(q))
+		}
+	}
+	items := m.balances.of(&a.balances)
+	for i := range items {
+		b := &items[i]
+		if b.key&dexBit == 0 && m.tokens[b.key].pool >= 0 {
+			if r, ok := m.wish(slot, a, f, b, rank); ok {
+				dst = append(dst, r)
+			}
+		}
+	}
+	return dst
+}
+
+// wish builds one pool's request.
+func (m *Machine) wish(slot uint32, a *account, f *figures, b *balance, rank uint32) (Request, bool) {
+	q := uint32(b.key)
+	t := &m.tokens[q]
+	need := m.spotHeld(a, q).Add(m.perpNeed(f, q)).Sub(b.cash)
+	r := Request{Rank: rank, Account: slot, Token: q}
+	supplied, debt := m.supplied(b), m.debt(b)
+	switch need.Sign() {
+	case 0:
+		return r, false
+	case 1:
+		r.Out, r.Supplied = need, supplied
+		r.Forced = nonNegative(b.cash.Neg())
+		if t.isBorrowable {
+			_, capacity := m.collateral(a, q)
+			r.BorrowLimit = nonNegative(fixedpoint.MinI128(capacity, t.userBorrowCap).Sub(debt))
+		}
+	default:
+		r.In, r.Debt = need.Neg(), debt
+		r.SupplyLimit = nonNegative(t.userSupplyCap.Sub(supplied))
+	}
+	return r, true
+}
+
+// give applies a grant to an account's balance and tells of it.
+func (m *Machine) give(a *account, r *Request, g grant) {
+	b := m.balanceFor(a, uint16(r.Token))
+	if g.unsupply.Sign() > 0 {
+		m.tellLending(EventUnsupplied, r, m.supplyOut(b, g.unsupply), i128{})
+	}
+	if g.borrow.Sign() > 0 {
+		m.borrowOut(b, g.borrow)
+		m.tellLending(EventBorrowed, r, g.borrow, m.debt(b))
+	}
+	if g.repay.Sign() > 0 {
+		m.tellLending(EventRepaid, r, m.repayIn(b, g.repay), m.debt(b))
+	}
+	if g.supply.Sign() > 0 {
+		m.supplyIn(b, g.supply)
+		m.tellLending(EventSupplied, r, g.supply, m.supplied(b))
+	}
+	if short := r.Out.Sub(g.unsupply).Sub(g.borrow); short.Sign() > 0 {
+		m.tellLending(EventCapReached, r, short, i128{})
+	}
+}
+
+func (m *Machine) tellLending(kind EventKind, r *Request, amount, after i128) {
+	m.emit(Event{
+		Kind: kind, Phase: phaseLending, Rank: uint64(r.Account), Account: r.Account, Token: r.Token,
+		Amount: amount, Amount2: after, Decimals: m.tokens[r.Token].wei,
+	})
+}
+
+// rebalance does the whole round for one account that decides alone in its Seq.
+func (m *Machine) rebalance(slot uint32, a *account) { m.rebalanceFrom(slot, a, m.evaluate(a)) }
+
+// rebalanceFrom is rebalance from figures that are true of the account as it stands; it
+// keeps them true.
+func (m *Machine) rebalanceFrom(slot uint32, a *account, f *figures) {
+	if a.mode != ModeStandard {
+		requests := m.wishes(slot, a, f, 0, m.wishBuf[:0])
+		m.wishBuf = requests
+		for i := range requests {
+			r := &requests[i]
+			t := &m.tokens[r.Token]
+			sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
+			m.give(a, r, grantOf(r, t, &sums))
+		}
+		m.push(a, f)
+	}
+	m.settled(slot, a, f)
+}
+
+// settled refreshes derived data of an account that changed and tells its band.
+func (m *Machine) settled(slot uint32, a *account, f *figures) {
+	m.tell(slot, a, m.healthOf(a, f))
+	m.refreshHot(slot)
+}
+
+// grantAll decides the merged requests of a joint group in order and applies those of
+// this shard's accounts; every shard computes the same sums.
+func (m *Machine) grantAll(requests []Request) {
+	for i := range m.pools {
+		m.sums[i] = m.pools[i].sumsOf(m.base[i])
+	}
+	for i := range requests {
+		r := &requests[i]
+		t := &m.tokens[r.Token]
+		g := grantOf(r, t, &m.sums[t.pool])
+		if a := m.accountAt(r.Account); a != nil {
+			m.give(a, r, g)
+		}
+	}
+}
