@@ -138,17 +138,6 @@ func (m *Machine) addCash(a *account, tokenSlot uint32, v i128) {
 	b.cash = b.cash.Add(v)
 }
 
-// rawOf returns the cash of a perp dex.
-func (m *Machine) rawOf(a *account, dexSlot uint16) i128 {
-	if dexSlot == 0 {
-		return a.raw
-	}
-	if b := m.balanceOf(a, dexBit|dexSlot); b != nil {
-		return b.cash
-	}
-	return i128{}
-}
-
 // addRaw changes the cash of a perp dex.
 func (m *Machine) addRaw(a *account, dexSlot uint16, v i128) {
 	if dexSlot == 0 {

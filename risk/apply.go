@@ -75,7 +75,8 @@ func New(cfg Config) *Machine {
 	mine := (cfg.AccountsMax + cfg.Shards - 1) / cfg.Shards
 	return &Machine{
 		cfg: cfg, params: DefaultParameters(),
-		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax), spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
+		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax),
+		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
 		accounts: make([]account, mine), hot: make([]hotAccount, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4 * mine), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
@@ -188,17 +189,27 @@ func (m *Machine) end(group []Command, reason Reason) {
 		m.answer.Reason, m.answer.Seq, m.answer.TimeMs = reason, c.Seq, m.timeMs
 		m.answer.Phase = phaseResult
 		m.events = append(m.events, m.answer)
+		last := len(m.events) - 1
+		copy(m.events[1:], m.events[:last])
+		m.events[0] = m.answer
 	}
-	slices.SortStableFunc(m.events, func(a, b Event) int {
-		switch {
-		case a.Before(&b):
-			return -1
-		case b.Before(&a):
-			return 1
-		default:
-			return 0
+	for i := 1; i < len(m.events); i++ {
+		if m.events[i].Before(&m.events[i-1]) {
+			slices.SortStableFunc(m.events, compareEvents)
+			return
 		}
-	})
+	}
+}
+
+func compareEvents(a, b Event) int {
+	switch {
+	case a.Before(&b):
+		return -1
+	case b.Before(&a):
+		return 1
+	default:
+		return 0
+	}
 }
 
 // answers reports whether this shard answers a group: the owner of its account, else

@@ -228,7 +228,7 @@ func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, dexSlot u
 		reason = ReasonPriceMissing
 	case t.available().Sign() < 0:
 		reason = ReasonInsufficientMargin
-		if a.mode == ModePortfolio && m.isCapBound(a, q, &t) {
+		if a.mode == ModePortfolio && m.isCapBound(q, &t) {
 			reason = ReasonUserBorrowCap
 		}
 	case a.mode == ModePortfolio:
@@ -241,7 +241,7 @@ func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, dexSlot u
 }
 
 // isCapBound reports whether, without the user borrow cap, the capacity would cover.
-func (m *Machine) isCapBound(a *account, q uint32, t *tokenFigures) bool {
+func (m *Machine) isCapBound(q uint32, t *tokenFigures) bool {
 	return m.tokens[q].isBorrowable && t.C.Cmp(m.tokens[q].userBorrowCap) == 0 && t.C.Sign() > 0
 }
 
@@ -335,7 +335,7 @@ func (m *Machine) portfolioCovers(a *account, f *figures, q uint32, hold i128) R
 		t := m.tokenFiguresOf(a, f, q)
 		m.weighed(RuleBorrowCapacity, hold, nonNegative(t.available().Add(hold)), m.tokens[q].wei)
 		if t.available().Sign() < 0 {
-			if m.isCapBound(a, q, &t) {
+			if m.isCapBound(q, &t) {
 				return ReasonUserBorrowCap
 			}
 			return ReasonInsufficientMargin

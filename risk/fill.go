@@ -71,7 +71,7 @@ func (m *Machine) canFill(a *account, l *leg) bool {
 		return true
 	}
 	var size, raw int64
-	isIsolated := false
+	var isIsolated bool
 	var entry i128
 	if i := m.positions.find(&a.positions, uint16(l.market)); i >= 0 {
 		t := &m.positions.terms[i]

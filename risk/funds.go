@@ -308,7 +308,8 @@ func (m *Machine) borrow(c *Command, a *account, b *balance, t *token, v i128, s
 	}
 	debt := m.debt(b)
 	if c.Has(FlagAll) {
-		v = fixedpoint.MinI128(fixedpoint.MinI128(room, t.userBorrowCap.Sub(debt)), fixedpoint.MinI128(sums.cash, t.borrowCap.Sub(sums.debt)))
+		v = fixedpoint.MinI128(room, t.userBorrowCap.Sub(debt))
+		v = fixedpoint.MinI128(v, fixedpoint.MinI128(sums.cash, t.borrowCap.Sub(sums.debt)))
 	}
 	m.weighed(RuleBorrowCapacity, v, room, t.wei)
 	switch {

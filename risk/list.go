@@ -149,7 +149,7 @@ func (m *Machine) listPerp(group []Command) Reason {
 		return ReasonInvalidListing
 	}
 	p := m.perps[slot]
-	if p.isListed && (p.sz != uint8(c.Leverage) || p.collateral != c.Token() || uint32(p.dexSlot) != dexSlot) {
+	if p.isListed && (uint16(p.sz) != c.Leverage || p.collateral != c.Token() || uint32(p.dexSlot) != dexSlot) {
 		return ReasonInvalidListing
 	}
 	if !p.isListed {
@@ -199,7 +199,7 @@ func readTiers(group []Command, p *perp, wei uint8) Reason {
 			}
 			if !isFirst {
 				last := &p.tiers[p.tierCount-1]
-				if !last.lower.Less(lower) || last.maxLeverage <= uint16(lev) {
+				if !last.lower.Less(lower) || uint32(last.maxLeverage) <= lev {
 					return ReasonInvalidListing
 				}
 			}
@@ -251,7 +251,10 @@ func (m *Machine) listSpot(group []Command) Reason {
 	if s.isListed && (s.base != c.Token() || s.quote != c.Ref[RefAccount]) || c.Token() == c.Ref[RefAccount] {
 		return ReasonInvalidListing
 	}
-	*s = spot{isListed: true, isHalted: s.isHalted, index: c.Other(), base: c.Token(), quote: c.Ref[RefAccount], px: s.px, name: nameOf(group, 0)}
+	*s = spot{
+		isListed: true, isHalted: s.isHalted, index: c.Other(), base: c.Token(), quote: c.Ref[RefAccount], px: s.px,
+		name: nameOf(group, 0),
+	}
 	if s.quote == m.numeraire && base.spot == NoSlot {
 		base.spot = slot
 	}

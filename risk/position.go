@@ -133,7 +133,8 @@ func (p *perp) floorUnits(v i128) i128 { return v.DivFloor(p.subUnit()) }
 
 // valueE12 returns the signed value of position i at mark, less funding owed, at 1e-12.
 func (m *Machine) positionValueE12(i int, p *perp) i128 {
-	return fixedpoint.Mul64(m.positions.size[i], p.mark*1_000_000-p.cumE12).Add(fixedpoint.Mul64(m.positions.size[i], m.positions.terms[i].cumE12))
+	size := m.positions.size[i]
+	return fixedpoint.Mul64(size, p.mark*1_000_000-p.cumE12).Add(fixedpoint.Mul64(size, m.positions.terms[i].cumE12))
 }
 
 // isolatedEquity returns cash plus value of an isolated position, rounded down.

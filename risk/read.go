@@ -116,7 +116,7 @@ func (m *Machine) readBalance(a *account, f *figures, b *balance, slot uint32, m
 		figs = m.tokenFiguresOf(a, f, slot)
 	}
 	w := BalanceView{
-		Token: slot, HasPool: t.pool >= 0, Total: exact(figs.N, t.wei), Hold: exact(m.holdOf(a, f, &figs, main), t.wei),
+		Token: slot, HasPool: t.pool >= 0, Total: exact(figs.N, t.wei), Hold: exact(m.holdOf(a, &figs, main), t.wei),
 		Supplied: exact(figs.supplied, t.wei), Borrowed: exact(figs.debt, t.wei), EntryNtl: exact(i128{}, 8),
 		SupplyBasis: exact(i128{}, t.wei), BorrowBasis: exact(i128{}, t.wei),
 		AfterMaint: exact(figs.afterMaintenance(), t.wei),
@@ -161,7 +161,7 @@ func ratioAmount(part, whole i128) Amount {
 // holdOf returns a token's hold (spec 1.2): requirement less capacity for the settlement
 // token, the unused capacity as a negative hold for a further borrowable token, and for a
 // collateral token what covers a shortfall, rounded up.
-func (m *Machine) holdOf(a *account, f *figures, t, main *tokenFigures) i128 {
+func (m *Machine) holdOf(a *account, t, main *tokenFigures) i128 {
 	if a.mode == ModeStandard {
 		return t.spotBuys
 	}

@@ -76,16 +76,3 @@ func (s *slab[T]) insert(b *span, i int) (*T, bool) {
 	items[i] = zero
 	return &items[i], true
 }
-
-// remove closes the gap at i; an empty block is given back.
-func (s *slab[T]) remove(b *span, i int) {
-	items := s.of(b)
-	copy(items[i:], items[i+1:])
-	var zero T
-	items[len(items)-1] = zero
-	b.count--
-	if b.count == 0 {
-		s.release(b.start, b.class)
-		b.start, b.class = 0, 0
-	}
-}

@@ -82,7 +82,8 @@ func (m *Machine) refreshHot(slot uint32) {
 // that counts takes the full evaluation.
 func (m *Machine) lendKind(a *account) hotKind {
 	items := m.balances.of(&a.balances)
-	if len(items) == 0 || uint32(items[0].key) != m.numeraire || m.dexes[0].collateral != m.numeraire || m.tokens[m.numeraire].pool < 0 {
+	q := m.numeraire
+	if len(items) == 0 || uint32(items[0].key) != q || m.dexes[0].collateral != q || m.tokens[q].pool < 0 {
 		return hotFull
 	}
 	for i := 1; i < len(items); i++ {
