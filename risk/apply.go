@@ -64,6 +64,7 @@ type Machine struct {
 	joined       []uint32 // accounts of this shard that a joint group touched
 	sweptE12     i128     // running equity of a sweep's simple accounts
 	sweepSubUnit int64
+	isTick       bool // the group is a price tick
 }
 
 // New returns an empty machine for one shard. It panics on a Config that cannot be, as a
@@ -136,11 +137,25 @@ func (m *Machine) Plan(group []Command) Plan {
 		if a := m.accountAt(c.Account()); a != nil && len(m.pools) > 0 && (a.mode == ModePortfolio || c.Kind == KindSetMode) {
 			return PlanTotals
 		}
-		if p := m.perpAt(c.Market()); p != nil && p.openCap > 0 && m.owns(c.Account()) {
+		if m.owns(c.Account()) && m.readsOpenInterest(c) {
 			return PlanTotals
 		}
 	}
 	return PlanLocal
+}
+
+// readsOpenInterest reports whether a command may be tested against an open interest cap:
+// an order names its perp, a modify or trigger only its order.
+func (m *Machine) readsOpenInterest(c *Command) bool {
+	switch c.Kind { //nolint:exhaustive // orders only
+	case KindOrder:
+		p := m.perpAt(c.Market())
+		return p != nil && p.pool >= 0
+	case KindModify, KindTrigger:
+		return len(m.pools) > 0
+	default:
+		return false
+	}
 }
 
 // begin opens a group and moves engine time to its stamp. Time is the sequencer's, the
@@ -151,6 +166,7 @@ func (m *Machine) begin(group []Command) Reason {
 	m.seq = c.Seq
 	m.events, m.changed, m.changedBits = m.events[:0], m.changed[:0], 0
 	m.joined = m.joined[:0]
+	m.isTick = c.Kind == KindPrices
 	m.answer = Event{Kind: EventResult, Ticket: c.Ticket, Account: NoAccount, Market: NoSlot, Token: NoSlot}
 	switch {
 	case c.TimeMs <= m.timeMs:

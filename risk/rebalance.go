@@ -120,7 +120,8 @@ func (m *Machine) give(a *account, r *Request, g grant) {
 		m.supplyIn(b, g.supply)
 		m.tellLending(EventSupplied, r, g.supply, m.supplied(b))
 	}
-	if short := r.Out.Sub(g.unsupply).Sub(g.borrow); short.Sign() > 0 {
+	isTold := m.isTick && g.unsupply.IsZero() && g.borrow.IsZero() // told when it first ran dry
+	if short := r.Out.Sub(g.unsupply).Sub(g.borrow); short.Sign() > 0 && !isTold {
 		m.tellLending(EventCapReached, r, short, i128{})
 	}
 }
