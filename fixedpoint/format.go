@@ -84,7 +84,7 @@ func (u Uint128) appendDigits(dst []byte) []byte {
 	if u.Hi == 0 {
 		return strconv.AppendUint(dst, u.Lo, 10)
 	}
-	const chunk = 1e19
+	const chunk = 10000000000000000000
 	upper, low := div192(0, u, chunk)
 	top, mid := div192(0, upper, chunk)
 	if top.Lo == 0 {

@@ -19,7 +19,8 @@ func PriceFollowsTickRule(mantissa int64, decimals, szDecimals uint8, isSpot boo
 	if d.Decimals == 0 {
 		return true
 	}
-	return d.Decimals <= priceDecimalsMax(szDecimals, isSpot) && digitCount(uint64(d.Mantissa)) <= priceFiguresMax
+	return d.Decimals <= priceDecimalsMax(szDecimals, isSpot) &&
+		digitCount(uint64(d.Mantissa)) <= priceFiguresMax
 }
 
 // QuantizePriceDown returns the largest price that follows the tick rule and is not above d, without

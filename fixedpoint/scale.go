@@ -12,7 +12,7 @@ const digits128Max = 39
 //
 //nolint:gochecknoglobals // a table that nobody writes; Go has no constant arrays.
 var powersOfTen = [DigitsMax + 1]int64{
-	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+	1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
 }
 
 // Pow10 returns 10^n. It panics for n above DigitsMax: a scale is chosen by the program, never by data.
