@@ -200,6 +200,21 @@ func TestDecimalTextIsWrittenWithoutTrailingZeros(t *testing.T) {
 	}
 }
 
+// More than 64 bits are written in chunks of 19 digits; each must keep its leading zeros.
+func TestChunksOfDigitsKeepTheirZeros(t *testing.T) {
+	for _, top := range []*big.Int{bigPow10(19), bigPow10(20), bigPow10(37), bigPow10(38), mulBig(bigPow10(19), big.NewInt(99))} {
+		for n := range 20 {
+			for off := int64(-1); off <= 1; off++ {
+				v := new(big.Int).Add(top, bigPow10(n))
+				v.Add(v, big.NewInt(off))
+				if got := wrapI(v).String(); got != v.String() {
+					t.Errorf("String() = %s, want %v", got, v)
+				}
+			}
+		}
+	}
+}
+
 func TestPlacesCutTowardZero(t *testing.T) {
 	for _, c := range []struct {
 		v                int64

@@ -30,10 +30,10 @@ func ExpFactor(rateE12, dtMs int64) (factorE27 Int128, ok bool) {
 	if rateE12 < 0 || rateE12 > RateE12Max || dtMs < 0 {
 		return Int128{}, false
 	}
-	product := Mul64(rateE12, dtMs)                                       // x at scale yearE12
-	yearE12 := uint256.Int{0x91EA931C6EC00000, 0x6AD}                     // YearMs * 10^12
-	expLimit := Int128{Hi: 0xADA0, Lo: 0xD1D2F0E33F800000}                // 26 * yearE12; exp(26) is 1.9e11
-	ln2 := uint256.Int{0x3F2F6AF40F34327, 0xD1CF79ABC9E3B398, 0xB17217F7} // ln(2) * 2^160, rounded up
+	product := Mul64(rateE12, dtMs)                        // x at scale yearE12
+	yearE12 := uint256.Int{0x91EA931C6EC00000, 0x6AD}      // YearMs * 10^12
+	expLimit := Int128{Hi: 0xADA0, Lo: 0xD1D2F0E33F800000} // 26 * yearE12; exp(26) is 1.9e11
+	ln2 := expLn2()
 	scale := uint256.Int{indexScaleLo, indexScaleHi}
 	if !product.Less(expLimit) {
 		return Int128{}, false
@@ -54,6 +54,9 @@ func ExpFactor(rateE12, dtMs int64) (factorE27 Int128, ok bool) {
 	}
 	return Int128{Hi: int64(sum[1]), Lo: sum[0]}, true
 }
+
+// expLn2 returns ln(2) at 2^160, rounded up.
+func expLn2() uint256.Int { return uint256.Int{0x3F2F6AF40F34327, 0xD1CF79ABC9E3B398, 0xB17217F7} }
 
 // expSeries returns exp(r) rounded down, both at 2^160, for r < ln(2). The sum runs until a term is zero,
 // at most 42 of them. A product of two numbers at 2^160 does not fit in 256 bits, so that r is taken in two

@@ -24,6 +24,21 @@ func TestIndexAgreesWithBig(t *testing.T) {
 	}
 }
 
+func TestIndexAtTheRimOf128Bits(t *testing.T) {
+	two := indexScale().lsh(1)
+	twoE27 := Int128{Hi: int64(two.Hi), Lo: two.Lo}
+	for _, u := range []Uint128{
+		{Hi: 1 << 63},                              // times 2: 2^128 exactly
+		{Hi: 1<<63 - 1, Lo: 1<<64 - 1},             // times 2: the last even number
+		{Hi: 0x8000000000000000, Lo: 0x13CE9A36F2}, // times 2 less 10^-27: all ones and a rest
+	} {
+		checkIndex(t, Index{U: u}, twoE27, I128(1))
+		checkIndex(t, Index{U: u}, twoE27.Sub(I128(1)), I128(1))
+	}
+	allOnes := Index{U: Uint128{Hi: 0x800003FFFFE00000, Lo: 0xFFFFF800003FFFFE}}
+	checkIndex(t, allOnes, I128(2097153), I128(1048577))
+}
+
 // checkIndex compares every method of Index with math/big.
 func checkIndex(t *testing.T, x Index, a, b Int128) {
 	t.Helper()
@@ -182,6 +197,21 @@ func TestExpFactorStaysInItsBound(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d are exact floors", floors, count)
+}
+
+// ln(2) must be rounded up, or a factor could come out above the exact one: too little for a sample to show.
+func TestLn2IsRoundedUp(t *testing.T) {
+	sum := new(big.Int) // the sum of 1/(n*2^n), each cut at 2^300
+	for n := uint(1); n < 300; n++ {
+		term := new(big.Int).Lsh(bigOne, 300-n)
+		sum.Add(sum, term.Div(term, big.NewInt(int64(n))))
+	}
+	want := sum.Rsh(sum, 300-expFractionBits)
+	want.Add(want, bigOne)
+	ln2 := expLn2()
+	if got := ln2.ToBig(); got.Cmp(want) != 0 {
+		t.Errorf("ln(2) at 2^160 is %v, want %v", got, want)
+	}
 }
 
 // Around every multiple of ln(2) the reduction steps; around 2^127 the answer ends.

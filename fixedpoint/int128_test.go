@@ -174,6 +174,18 @@ func TestAnswersAtTheRim(t *testing.T) {
 	checkMulDiv64(t, -1<<63, -1<<63, 1<<63-1)
 	checkMulDiv64(t, 1<<63-1, 1<<63-1, 1<<63-2)
 	checkMulDiv64(t, 1<<63-1, -(1<<63 - 1), 1<<63-2)
+	// A quotient of all ones and a rest: rounding away would wrap to zero.
+	checkMulDiv64(t, -177942868878227186, 311, 3)
+	checkMulDiv64(t, 177942868878227186, 311, 3)
+	allOnes := Int128{Hi: 0x400001fffff00000, Lo: 0x7ffffc00001fffff} // times 4194306, by 1048577
+	checkMulDiv128(t, allOnes, I128(4194306), I128(1048577))
+	checkMulDiv128(t, allOnes.Neg(), I128(4194306), I128(1048577))
+	for _, a := range []Int128{allOnes, allOnes.Neg()} {
+		got, ok := a.MulDivFloor(4194306, 1048577)
+		wantFit(t, "MulDivFloor", got, ok, floorDiv(mulBig(bigI(a), big.NewInt(4194306)), big.NewInt(1048577)))
+		got, ok = a.MulDivCeil(4194306, 1048577)
+		wantFit(t, "MulDivCeil", got, ok, ceilDiv(mulBig(bigI(a), big.NewInt(4194306)), big.NewInt(1048577)))
+	}
 	for _, a := range []Int128{int128Min, int128Max, I128(1), I128(-1), {}} {
 		for _, b := range []Int128{int128Min, int128Max, I128(1), I128(-1), {}} {
 			for _, d := range []Int128{int128Min, int128Max, I128(1), I128(-1), I128(2), {}} {
