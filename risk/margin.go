@@ -241,9 +241,13 @@ func (m *Machine) spotHeld(a *account, q uint32) i128 {
 
 // collateral returns LC and C in units of q: Σ over other tokens with weight of
 // min(supplied, user supply cap) x price, at (1+LTV)/2 and at LTV; less what the account
-// owes in other tokens (decision 8.3); at most the user borrow cap of q (decision 8.2).
+// owes in other tokens (decision 8.3); at most the user borrow cap of q (decision 8.2);
+// nothing for a token that cannot be borrowed.
 func (m *Machine) collateral(a *account, q uint32) (liquidation, capacity i128) {
 	t := &m.tokens[q]
+	if !t.isBorrowable {
+		return liquidation, capacity
+	}
 	items := m.balances.of(&a.balances)
 	for i := range items {
 		b := &items[i]
@@ -261,13 +265,7 @@ func (m *Machine) collateral(a *account, q uint32) (liquidation, capacity i128) 
 			liquidation, capacity = liquidation.Sub(other), capacity.Sub(other)
 		}
 	}
-	if t.isBorrowable {
-		liquidation = fixedpoint.MinI128(liquidation, t.userBorrowCap)
-		capacity = fixedpoint.MinI128(capacity, t.userBorrowCap)
-	} else {
-		liquidation, capacity = fixedpoint.MinI128(liquidation, i128{}), fixedpoint.MinI128(capacity, i128{})
-	}
-	return liquidation, capacity
+	return fixedpoint.MinI128(liquidation, t.userBorrowCap), fixedpoint.MinI128(capacity, t.userBorrowCap)
 }
 
 func weigh(value i128, num, den int64) i128 {
