@@ -1,6 +1,7 @@
 // Package fixedpoint holds the exact numbers of the engine: signed and unsigned 128-bit integers, decimal
-// text, compounding indexes and the hash of a state. There is no float here, nothing allocates except
-// String, and nothing depends on the machine: equal inputs give equal bits everywhere.
+// text, compounding indexes and the hash of a state. There is no float here and nothing depends on the
+// machine: equal inputs give equal bits everywhere. Nothing allocates except String, and the Append functions
+// when dst has to grow.
 //
 // Types:
 //
@@ -41,6 +42,6 @@
 //	         |  q1  |  q0  |  r       q+1 when r is not 0 and the rounding is away from zero
 //	         +------+------+
 //
-// Each function has a twin in math/big in the tests, and the parsers, products, indexes and ExpFactor a
-// fuzz target.
+// Each function has a twin in math/big in the tests; the parser, the products, the index and ExpFactor have
+// a fuzz target as well.
 package fixedpoint
