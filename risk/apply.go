@@ -212,8 +212,17 @@ func (m *Machine) end(group []Command, reason Reason) {
 	for i := 1; i < len(m.events); i++ {
 		if m.events[i].Before(&m.events[i-1]) {
 			slices.SortStableFunc(m.events, compareEvents)
-			return
+			break
 		}
+	}
+	n := uint32(0)
+	for i := range m.events { // number within (phase, rank): the same for any shard count
+		e := &m.events[i]
+		if i > 0 && (e.Phase != m.events[i-1].Phase || e.Rank != m.events[i-1].Rank) {
+			n = 0
+		}
+		e.N = n
+		n++
 	}
 }
 
@@ -394,7 +403,7 @@ func (m *Machine) Verdict(group []Command) Verdict {
 	if m.answer.Flags&EventHasAmounts != 0 {
 		v.Required, v.Available, v.Decimals, v.HasAmounts = m.answer.Amount, m.answer.Amount2, m.answer.Decimals, true
 	}
-	v.Field, v.Rule = m.answer.Field, m.answer.Rule
+	v.Field, v.Rule, v.NoOrder = m.answer.Field, m.answer.Rule, m.answer.Flags&EventUnknownOrder != 0
 	return v
 }
 
@@ -402,13 +411,16 @@ func (m *Machine) Verdict(group []Command) Verdict {
 // ones the one that carries amounts.
 func Combine(verdicts []Verdict) Verdict {
 	var out Verdict
+	isUnknown := false
 	for _, v := range verdicts {
+		isUnknown = isUnknown || v.NoOrder
 		switch {
 		case v.Reason != ReasonNone && (out.Reason == ReasonNone || v.Reason < out.Reason),
 			v.Reason == out.Reason && v.HasAmounts && !out.HasAmounts:
 			out = v
 		}
 	}
+	out.NoOrder = isUnknown
 	return out
 }
 
@@ -416,7 +428,11 @@ func Combine(verdicts []Verdict) Verdict {
 // returns what its accounts ask of the pools.
 func (m *Machine) Prepare(group []Command, v Verdict) []Request {
 	m.answer.Field, m.answer.Rule, m.answer.Reason = v.Field, v.Rule, v.Reason
-	m.answer.Flags &^= EventHasAmounts
+	m.answer.Flags &^= EventHasAmounts | EventUnknownOrder
+	m.answer.Amount, m.answer.Amount2, m.answer.Decimals = i128{}, i128{}, 0
+	if v.NoOrder {
+		m.answer.Flags |= EventUnknownOrder
+	}
 	if v.HasAmounts {
 		m.weighed(v.Rule, v.Required, v.Available, v.Decimals)
 	}

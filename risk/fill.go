@@ -108,7 +108,6 @@ func (m *Machine) applyLeg(a *account, slot uint32, l *leg) {
 	}
 	at := m.orders.find(slot, l.orderHi, l.orderLo, l.orderForm)
 	if at == 0 {
-		m.answer.Flags |= EventUnknownOrder
 		return
 	}
 	o := &m.orders.items[at]
@@ -292,6 +291,9 @@ func (m *Machine) fill(c *Command) Reason {
 	if !m.canFill(a, &l) {
 		return ReasonArithmeticOverflow
 	}
+	if l.hasOrder && m.orders.find(c.Account(), l.orderHi, l.orderLo, l.orderForm) == 0 {
+		m.answer.Flags |= EventUnknownOrder
+	}
 	m.applyLeg(a, c.Account(), &l)
 	m.rebalance(c.Account(), a)
 	return ReasonNone
@@ -308,8 +310,13 @@ func (m *Machine) tradeVerdict(group []Command) Reason {
 	worst := ReasonNone
 	for n := range group {
 		l, reason := m.readLeg(&group[n], &group[0], n == 1)
-		if a := m.accountAt(group[n].Account()); reason == ReasonNone && a != nil && !m.canFill(a, &l) {
-			reason = ReasonArithmeticOverflow
+		if a := m.accountAt(group[n].Account()); reason == ReasonNone && a != nil {
+			if !m.canFill(a, &l) {
+				reason = ReasonArithmeticOverflow
+			}
+			if l.hasOrder && m.orders.find(group[n].Account(), l.orderHi, l.orderLo, l.orderForm) == 0 {
+				m.answer.Flags |= EventUnknownOrder
+			}
 		}
 		if reason != ReasonNone && (worst == ReasonNone || reason < worst) {
 			worst = reason

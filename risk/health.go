@@ -1,7 +1,5 @@
 package risk
 
-import "plimsoll/fixedpoint"
-
 // settles reports whether a token is judged for an account: it is the numeraire, can be
 // borrowed, or collateralises a dex the account uses.
 func (m *Machine) settles(f *figures, q uint32) bool {
@@ -112,22 +110,6 @@ func isPastTrigger(requirement, value i128) bool {
 		return requirement.Sign() > 0
 	}
 	return mustFit(value.MulInt64(95)).Less(mustFit(requirement.MulInt64(100)))
-}
-
-// ratioE10 returns requirement/value at 1e-10, rounded half even; isInfinite when the
-// value is at or below zero while something is required.
-func ratioE10(requirement, value i128) (ratio i128, isInfinite bool) {
-	if requirement.Sign() <= 0 {
-		return i128{}, false
-	}
-	if value.Sign() <= 0 {
-		return i128{}, true
-	}
-	wide, ok := requirement.MulDivFloor128(fixedpoint.I128(1_000_000_000_000), value)
-	if !ok {
-		return i128{}, true
-	}
-	return fixedpoint.RoundDecimal128HalfEven(wide, 12, 10), false
 }
 
 // tell emits health_changed when an account's band is not the one last told.

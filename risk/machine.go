@@ -28,6 +28,7 @@ type Verdict struct {
 	Field      uint8
 	Decimals   uint8
 	HasAmounts bool
+	NoOrder    bool // a leg of a trade names an order that does not rest
 	Required   fixedpoint.Int128
 	Available  fixedpoint.Int128
 }

@@ -281,17 +281,16 @@ func (m *Machine) accountRatio(a *account, f *figures) i128 {
 func (m *Machine) readStandardMargin(a *account, f *figures, v *MarginView) {
 	d := f.dex(0)
 	q := m.dexes[0].collateral
-	wei := m.tokens[q].wei
-	for i := range f.usedN { // the dex nearest to its line binds
+	ratio, isInfinite := ratioE10(d.crossMM, d.crossValue)
+	for i := range f.usedN { // the dex with the highest ratio binds
 		n := f.used[i]
 		o := &f.dexes[n]
-		left, ok := o.crossMM.MulDivFloor128(d.crossValue, fixedpoint.I128(1))
-		right, ok2 := d.crossMM.MulDivFloor128(o.crossValue, fixedpoint.I128(1))
-		if ok && ok2 && right.Less(left) {
-			d, q, wei = o, m.dexes[n].collateral, m.tokens[m.dexes[n].collateral].wei
+		r, inf := ratioE10(o.crossMM, o.crossValue)
+		if inf && !isInfinite || inf == isInfinite && ratio.Less(r) {
+			d, q, ratio, isInfinite = o, m.dexes[n].collateral, r, inf
 		}
 	}
-	ratio, isInfinite := ratioE10(d.crossMM, d.crossValue)
+	wei := m.tokens[q].wei
 	requirement := d.initial.Add(d.orderMargin)
 	*v = MarginView{
 		Mode: a.mode, Health: m.healthOf(a, f), Token: q, Equity: exact(d.crossValue.Add(d.isoEquity), wei),

@@ -46,13 +46,14 @@ func (m *Machine) readPosition(a *account, f *figures, i int) PositionView {
 	if size == 0 {
 		return v
 	}
-	if px, ok := fixedpoint.I128(t.entry).MulDivFloor(fixedpoint.Pow10(p.priceDecimals()+p.sz), max(size, -size)); ok {
-		v.EntryPx = exact(fixedpoint.RoundDecimal128HalfEven(px, p.priceDecimals()+6, p.priceDecimals()), p.priceDecimals())
+	held := fixedpoint.I128(max(size, -size))
+	if px, ok := divHalfEven(fixedpoint.I128(t.entry), fixedpoint.I128(1), held); ok {
+		v.EntryPx = exact(px, p.priceDecimals())
 	}
 	if t.entry > 0 {
 		wide := mustFit(pnl.MulInt64(int64(t.leverage)))
-		if r, ok := wide.MulDivFloor128(fixedpoint.I128(1_000_000_000_000), p.toUnits(fixedpoint.I128(t.entry))); ok {
-			v.ReturnOnEquity = exact(fixedpoint.RoundDecimal128HalfEven(r, 12, 10), 10)
+		if r, ok := divHalfEven(wide, fixedpoint.I128(ratioOne), p.toUnits(fixedpoint.I128(t.entry))); ok {
+			v.ReturnOnEquity = exact(r, 10)
 		}
 	}
 	v.LiquidationPx, v.TriggerPx = m.criticalPrices(a, f, i, p, notional)
@@ -88,32 +89,38 @@ func (m *Machine) criticalPrices(a *account, f *figures, i int, p *perp, notiona
 		t := m.tokenFiguresOf(a, f, p.collateral)
 		l.equityZero, l.otherMM = t.net().Sub(signed), t.MM.Sub(own)
 		l.fixed = mustFit(t.LC.MulInt64(100))
-		venue = m.solve(&l, i, p)
+		venue, _ = m.solve(&l, i, p)
 		if a.mode == ModePortfolio {
 			return venue, m.triggerPrice(&l, &t, i, p)
 		}
 		return venue, venue
 	}
-	venue = m.solve(&l, i, p)
+	venue, _ = m.solve(&l, i, p)
 	return venue, venue
 }
 
-// triggerPrice solves PMR = 0.95 on the branch that holds: with B = 0 MM = 0.95(Nc+LC);
-// with B > 0 1.05 MM = Nc + 0.95 LC.
+// triggerPrice solves PMR = 0.95 on the branch that holds at the solution: with B = 0
+// MM = 0.95(Nc+LC), which needs Nc >= 19 LC there; with B > 0 1.05 MM = Nc + 0.95 LC.
 func (m *Machine) triggerPrice(l *line, t *tokenFigures, i int, p *perp) Amount {
 	funded := *l
 	funded.alpha, funded.beta, funded.fixed = 100, 95, mustFit(t.LC.MulInt64(95))
+	px, notional := m.solve(&funded, i, p)
+	if m.positions.size[i] < 0 {
+		notional = notional.Neg()
+	}
+	if net := l.equityZero.Add(notional); !px.IsNull && !net.Less(mustFit(t.LC.MulInt64(19))) {
+		return px
+	}
 	short := *l
 	short.alpha, short.beta, short.fixed = 105, 100, mustFit(t.LC.MulInt64(95))
-	if t.LC.Sign() > 0 {
-		return m.solve(&short, i, p)
-	}
-	return m.solve(&funded, i, p)
+	px, _ = m.solve(&short, i, p)
+	return px
 }
 
-// solve finds the price, at 1e-10, at which a line holds with the tier that applies at
-// that price; each tier's candidate counts only where its notional lies in the tier.
-func (m *Machine) solve(l *line, i int, p *perp) Amount {
+// solve finds the price, at 1e-10 half even, at which a line holds with the tier that
+// applies there, and the notional at it; each tier's candidate counts only where its
+// notional lies in the tier.
+func (m *Machine) solve(l *line, i int, p *perp) (px Amount, notional i128) {
 	size, side := m.positions.size[i], int64(1)
 	if size < 0 {
 		size, side = -size, -1
@@ -126,30 +133,33 @@ func (m *Machine) solve(l *line, i int, p *perp) Amount {
 			continue
 		}
 		num := mustFit(base.MulInt64(p.den)).Add(mustFit(t.deduction.MulInt64(l.alpha)))
-		notional, ok := num.MulDivFloor(1, max(slope, -slope))
 		if slope < 0 {
-			notional, ok = num.Neg().MulDivFloor(1, max(slope, -slope))
-			num = num.Neg()
+			num, slope = num.Neg(), -slope
 		}
-		if !ok || notional.Less(t.lower) || n+1 < int(p.tierCount) && !notional.Less(p.tiers[n+1].lower) {
+		notional = num.DivFloor(slope)
+		if notional.Less(t.lower) || n+1 < int(p.tierCount) && !notional.Less(p.tiers[n+1].lower) {
 			continue
 		}
-		if num.Sign() <= 0 {
-			return none(10)
-		}
-		scale, _ := fixedpoint.I128(1).MulPow10(12 + p.sz)
-		den := mustFit(fixedpoint.I128(size).MulInt64(max(slope, -slope)))
-		den, fits := den.MulPow10(6 + p.scale)
-		if !fits {
-			return none(10)
-		}
-		px, ok := num.MulDivFloor128(scale, den)
-		if !ok {
-			return none(10)
-		}
-		return exact(fixedpoint.RoundDecimal128HalfEven(px, 12, 10), 10)
+		return priceOf(num, slope, size, p), notional
 	}
-	return none(10)
+	return none(10), i128{}
+}
+
+// priceOf returns num/slope units of notional per size as a price at 1e-10.
+func priceOf(num i128, slope, size int64, p *perp) Amount {
+	if num.Sign() <= 0 {
+		return none(10)
+	}
+	scale, _ := fixedpoint.I128(1).MulPow10(10 + p.sz)
+	den, ok := mustFit(fixedpoint.I128(size).MulInt64(slope)).MulPow10(6 + p.scale)
+	if !ok {
+		return none(10)
+	}
+	px, ok := divHalfEven(num, scale, den)
+	if !ok || px.IsZero() {
+		return none(10)
+	}
+	return exact(px, 10)
 }
 
 // ReadActiveAsset fills what an account may trade of a perp (spec 2.1): size by free
