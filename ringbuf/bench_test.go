@@ -123,10 +123,10 @@ func benchMPSC[T, Batch item](b *testing.B, count uint64, batch int) {
 // BenchmarkBroadcast has three readers, each of which reads every item, beside a channel for
 // each reader. Target at batch=1: x-ref <= 0.2.
 func BenchmarkBroadcast(b *testing.B) {
-	b.Run("bytes=8/batch=1", func(b *testing.B) { benchBroadcast[[1]uint64, [1]uint64](b, 100_000, 1) })
-	b.Run("bytes=8/batch=16", func(b *testing.B) { benchBroadcast[[1]uint64, [16]uint64](b, 800_000, 16) })
-	b.Run("bytes=64/batch=1", func(b *testing.B) { benchBroadcast[[8]uint64, [8]uint64](b, 100_000, 1) })
-	b.Run("bytes=64/batch=16", func(b *testing.B) { benchBroadcast[[8]uint64, [128]uint64](b, 200_000, 16) })
+	b.Run("bytes=8/batch=1", func(b *testing.B) { benchBroadcast[[1]uint64, [1]uint64](b, 300_000, 1) })
+	b.Run("bytes=8/batch=16", func(b *testing.B) { benchBroadcast[[1]uint64, [16]uint64](b, 1_600_000, 16) })
+	b.Run("bytes=64/batch=1", func(b *testing.B) { benchBroadcast[[8]uint64, [8]uint64](b, 200_000, 1) })
+	b.Run("bytes=64/batch=16", func(b *testing.B) { benchBroadcast[[8]uint64, [128]uint64](b, 400_000, 16) })
 }
 
 func benchBroadcast[T, Batch item](b *testing.B, count uint64, batch int) {

@@ -14,22 +14,23 @@ type Broadcast[T any] struct {
 	ends    []*atomic.Uint64 // The tails that nobody is gated behind: the slowest is one of them. Fixed before use.
 	start   uint64           // Where the cursors began. Read only after NewBroadcast.
 
-	_        pad           // The fields above are read by all and must not move with head.
-	head     atomic.Uint64 // Items published so far. Written by writer only; Store in Publish pairs with Load in look.
-	slowSeen uint64        // What writer last saw of the slowest tail. Written by writer only, read by writer only.
+	_      pad           // The fields above are read by all and must not move with head.
+	head   atomic.Uint64 // Items published so far. Written by writer only; Store in Publish pairs with Load in look.
+	_      pad           // The writer works on a copy: head's line is away with the readers (see SPSC).
+	writer end           // head, and what writer last saw of the slowest tail. Writer's only.
 
-	_ pad // What the allocator puts behind must not move with head.
+	_ pad // What the allocator puts behind must not move with writer.
 }
 
-// reader is what one reader of a Broadcast writes.
+// reader is one reader of a Broadcast.
 type reader struct {
-	tail     atomic.Uint64    // Items released so far. Written by this reader only; Store in Release pairs with Load in look.
-	gateSeen uint64           // What this reader last saw of its gates. Written by this reader only, read by it only.
-	hasMore  bool             // Release has left items of that view: Available may go without a new one, once. This reader's only.
-	gates    []*atomic.Uint64 // The cursors it must not overtake: head, or its leaders' tails. Fixed before use.
-	leaders  []int            // The indices of the readers that it is gated behind. Fixed before use.
+	end                      // Its tail, and what it last saw of its gates. Reader's only.
+	gates   []*atomic.Uint64 // The cursors it must not overtake: head, or its leaders' tails. Fixed before use.
+	leaders []int            // The indices of the readers that it is gated behind. Fixed before use.
 
-	_ pad // The next reader's tail is written by another core.
+	_    pad           // tail's line is away with whoever is gated behind it.
+	tail atomic.Uint64 // Items released so far. Written by this reader only; Store in Release pairs with Load in look.
+	_    pad           // The next reader is another core's.
 }
 
 // NewBroadcast returns an empty ring of capacity slots, a power of two, for readers 0 to readers-1.
@@ -44,13 +45,13 @@ func newBroadcastAt[T any](capacity, readers int, start uint64) *Broadcast[T] {
 	}
 	r := &Broadcast[T]{
 		mask: maskOf(capacity), slots: make([]T, capacity), readers: make([]reader, readers),
-		start: start, slowSeen: start,
+		start: start, writer: end{at: start, seen: start},
 	}
 	r.head.Store(start)
 	for i := range r.readers {
 		d := &r.readers[i]
 		d.tail.Store(start)
-		d.gateSeen = start
+		d.end = end{at: start, seen: start}
 		d.gates = []*atomic.Uint64{&r.head}
 	}
 	r.findEnds()
@@ -105,34 +106,36 @@ func (r *Broadcast[T]) findEnds() {
 // reader is a whole ring behind. It takes nothing: what is not published is claimed again by
 // the next call. It looks at the readers' cursors only if its last view of them has no room for n.
 func (r *Broadcast[T]) Claim(n int) int {
-	if len(r.slots)-int(r.head.Load()-r.slowSeen) >= n {
+	if len(r.slots)-int(r.writer.at-r.writer.seen) >= n {
 		return n
 	}
 	return r.look(n)
 }
 
 // look takes a new view of the slowest tail and returns how many slots, at most n, are free.
-// Distances from head are compared, since cursors overflow.
+// Distances from at are compared, since cursors overflow.
 func (r *Broadcast[T]) look(n int) int {
-	head, lag := r.head.Load(), uint64(0)
+	w, lag := &r.writer, uint64(0)
 	for _, tail := range r.ends {
-		lag = max(lag, head-tail.Load()) // Pairs with Store in Release: this reader, and those before it, are done.
+		lag = max(lag, w.at-tail.Load()) // Pairs with Store in Release: this reader, and those before it, are done.
 	}
-	r.slowSeen = head - lag
+	w.seen = w.at - lag
 	return min(n, len(r.slots)-int(lag))
 }
 
 // Slot returns the i-th slot behind the published ones. It is the writer's to fill if i is
 // below what Claim returned, until Publish. It holds an older item: fill all of it.
-func (r *Broadcast[T]) Slot(i int) *T { return &r.slots[(r.head.Load()+uint64(i))&r.mask] }
+func (r *Broadcast[T]) Slot(i int) *T { return &r.slots[(r.writer.at+uint64(i))&r.mask] }
 
 // Publish hands the first n claimed slots to all readers, all at once.
 func (r *Broadcast[T]) Publish(n int) {
-	head := r.head.Load() + uint64(n)
-	if head-r.slowSeen > r.mask+1 {
+	w := &r.writer
+	at := w.at + uint64(n)
+	if at-w.seen > r.mask+1 {
 		panic("ringbuf: BUG: published more than was claimed")
 	}
-	r.head.Store(head) // Pairs with Load in look.
+	w.at = at
+	r.head.Store(at) // Pairs with Load in look.
 }
 
 // Available returns how many items a reader may read now. It looks at the cursors it is gated
@@ -142,39 +145,38 @@ func (r *Broadcast[T]) Available(reader int) int {
 	d := &r.readers[reader]
 	if d.hasMore {
 		d.hasMore = false
-		return int(d.gateSeen - d.tail.Load())
+		return int(d.seen - d.at)
 	}
 	return d.look()
 }
 
 // look takes a new view of the gates and returns how many items they let through. Distances
-// from tail are compared, since cursors overflow.
+// from at are compared, since cursors overflow.
 func (d *reader) look() int {
-	tail := d.tail.Load()
 	lead := ^uint64(0)
 	for _, gate := range d.gates {
-		lead = min(lead, gate.Load()-tail) // Pairs with Store in Publish, or in a leader's Release: the items are filled.
+		lead = min(lead, gate.Load()-d.at) // Pairs with Store in Publish, or in a leader's Release: the items are filled.
 	}
-	d.gateSeen = tail + lead
+	d.seen = d.at + lead
 	return int(lead)
 }
 
 // Peek returns the i-th item that this reader has not yet released. It may be read if i is
 // below what Available returned, until Release. Other readers read it too: nobody writes it.
 func (r *Broadcast[T]) Peek(reader, i int) *T {
-	return &r.slots[(r.readers[reader].tail.Load()+uint64(i))&r.mask]
+	return &r.slots[(r.readers[reader].at+uint64(i))&r.mask]
 }
 
 // Release gives the first n available items up, to the readers gated behind this one and to
 // the writer.
 func (r *Broadcast[T]) Release(reader, n int) {
 	d := &r.readers[reader]
-	tail := d.tail.Load() + uint64(n)
-	if d.gateSeen-tail > r.mask+1 {
+	at := d.at + uint64(n)
+	if d.seen-at > r.mask+1 {
 		panic("ringbuf: BUG: released more than was available")
 	}
-	d.hasMore = tail != d.gateSeen
-	d.tail.Store(tail) // Pairs with Load in look.
+	d.at, d.hasMore = at, at != d.seen
+	d.tail.Store(at) // Pairs with Load in look.
 }
 
 // Len returns how many items the slowest reader has yet to release, in 0..Cap; a moment old.

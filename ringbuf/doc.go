@@ -7,7 +7,7 @@
 // sequence s is s & (capacity-1). An arrow is a goroutine, in brackets stand the words it writes.
 //
 //	SPSC       writer ──► ░░▓▓▓▓▓▓░░░░ ──► reader
-//	           [head]       ▲     ▲        [tail]
+//	           [head]       ▲     ▲        [tail]      ▓ published, not yet released
 //	                        tail  head
 //
 //	MPSC       writer ─┐
@@ -32,9 +32,9 @@
 // SPSC, publish: the writer fills slot s, then Store(head) > s; the reader's Load(head) sees
 // that value, then it reads slot s. Filling happens before reading.
 // SPSC, reuse: the reader reads slot s, then Store(tail) > s; the writer's Load(tail) sees it,
-// then it fills s + capacity, which is the same slot. Claim hands out no slot below
-// tailSeen + capacity that the first chain's reader could still hold. Both sides may go by an
-// old view of the other's cursor, since cursors only grow: an old view allows less, never more.
+// then it fills s + capacity, which is the same slot. Claim hands out only sequences below
+// what it saw of tail + capacity. Both sides may go by an old view of the other's cursor,
+// since cursors only grow: an old view allows less, never more.
 //
 // MPSC, publish: the writer of a claim [first, end) fills it, then Store(stamp of first) = end;
 // the reader, standing at first, sees the stamp and reads as far as end. One store publishes
@@ -56,8 +56,8 @@
 //
 // One transfer of a cache line between the cores costs more than everything else here (about
 // 65 ns near, 250 far). So: publish and release in batches; each side keeps a private copy of
-// the other's cursor and looks again only when it must; words of different writers lie on
-// different lines. Go's atomic Store is an XCHG on amd64, which waits for the line; a batch
+// both cursors and looks at the other's only when it must; words of different writers lie on
+// different lines, and so do a word that others poll and what its writer works with. Go's atomic Store is an XCHG on amd64, which waits for the line; a batch
 // pays it once. It is also what makes Publish before Wake safe (Waker).
 //
 // No method waits. Idler does, for the goroutine that calls it.

@@ -20,13 +20,14 @@ type MPSC[T any] struct {
 
 	_        pad           // The fields above are read by all and must not move with claimed.
 	claimed  atomic.Uint64 // Slots claimed so far. Written by any writer, by CompareAndSwap in TryClaim.
-	tailSeen atomic.Uint64 // What some writer saw of tail: never ahead of it. Written by any writer; pairs within TryClaim.
+	tailSeen atomic.Uint64 // What some writer saw of tail: never ahead of it. Written by any writer; pairs within hasRoom.
+	_        pad           // claimed is written by the writers, tail by the reader.
+	tail     atomic.Uint64 // Items released so far. Written by reader only; Store in Release pairs with Load in hasRoom.
+	_        pad           // The reader works on a copy: tail's line is away with the writers (see SPSC).
+	at       uint64        // tail. Reader's only.
+	ready    uint64        // Everything before it is published. Reader's only.
 
-	_     pad           // claimed is written by the writers, tail by the reader.
-	tail  atomic.Uint64 // Items released so far. Written by reader only; Store in Release pairs with Load in hasRoom.
-	ready uint64        // Everything before it is published. Written by reader only, read by reader only.
-
-	_ pad // What the allocator puts behind must not move with tail.
+	_ pad // What the allocator puts behind must not move with at.
 }
 
 // NewMPSC returns an empty ring of capacity slots, a power of two.
@@ -41,7 +42,7 @@ func newMPSCAt[T any](capacity int, start uint64) *MPSC[T] {
 	r.claimed.Store(start)
 	r.tailSeen.Store(start)
 	r.tail.Store(start)
-	r.ready = start
+	r.at, r.ready = start, start
 	return r
 }
 
@@ -93,8 +94,8 @@ func (r *MPSC[T]) Publish(first uint64, n int) {
 // of the first claim that is not published. It looks further than it has looked before only
 // if limit asks for it.
 func (r *MPSC[T]) Available(limit int) int {
-	tail, ready := r.tail.Load(), r.ready
-	for int(ready-tail) < limit {
+	ready := r.ready
+	for int(ready-r.at) < limit {
 		end := r.stamps[ready&r.mask].Load() // Pairs with Store in Publish: the items are filled.
 		if int64(end-ready) <= 0 {
 			break // An earlier round's.
@@ -102,20 +103,21 @@ func (r *MPSC[T]) Available(limit int) int {
 		ready = end
 	}
 	r.ready = ready
-	return min(int(ready-tail), limit)
+	return min(int(ready-r.at), limit)
 }
 
 // Peek returns the i-th item that is not yet released. It is the reader's to read if i is
 // below what Available returned, until Release.
-func (r *MPSC[T]) Peek(i int) *T { return &r.slots[(r.tail.Load()+uint64(i))&r.mask] }
+func (r *MPSC[T]) Peek(i int) *T { return &r.slots[(r.at+uint64(i))&r.mask] }
 
 // Release gives the first n available items' slots back to the writers, all at once.
 func (r *MPSC[T]) Release(n int) {
-	tail := r.tail.Load()
-	if uint64(n) > r.ready-tail {
+	at := r.at + uint64(n)
+	if r.ready-at > r.mask+1 {
 		panic("ringbuf: BUG: released more than was available")
 	}
-	r.tail.Store(tail + uint64(n)) // Pairs with Load in hasRoom.
+	r.at = at
+	r.tail.Store(at) // Pairs with Load in hasRoom.
 }
 
 // Len returns how many slots are claimed and not yet released, in 0..Cap; a moment old.

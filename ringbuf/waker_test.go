@@ -146,11 +146,11 @@ func TestIdlerWithoutWakerNeverParks(t *testing.T) {
 	})
 }
 
-func TestDefaultIdleYieldsEarlyWithMoreStagesThanCores(t *testing.T) {
+func TestDefaultIdleYieldsAtOnceUnlessACoreIsToSpare(t *testing.T) {
 	for _, c := range []struct {
 		cores, stages int
 		spin          bool
-	}{{2, 2, true}, {2, 3, false}, {8, 5, true}, {1, 1, true}, {1, 4, false}} {
+	}{{2, 2, false}, {2, 3, false}, {8, 5, true}, {1, 1, false}, {1, 4, false}} {
 		spins, yields := DefaultIdle(c.cores, c.stages)
 		if (spins > 0) != c.spin || yields < 1 {
 			t.Errorf("DefaultIdle(%d, %d) = %d, %d", c.cores, c.stages, spins, yields)

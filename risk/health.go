@@ -31,12 +31,13 @@ func (m *Machine) healthOf(a *account, f *figures) Health {
 		return worst
 	}
 	worst = max(worst, m.healthPortfolio(a, f, m.numeraire))
-	for _, b := range m.balances.of(&a.balances) {
-		q := uint32(b.key)
-		if b.key&dexBit != 0 {
-			q = m.dexes[b.key&^dexBit].collateral
+	for i := range f.usedN {
+		if q := m.dexes[f.used[i]].collateral; q != m.numeraire {
+			worst = max(worst, m.healthPortfolio(a, f, q))
 		}
-		if q != m.numeraire && m.settles(f, q) {
+	}
+	for _, b := range m.balances.of(&a.balances) {
+		if q := uint32(b.key); b.key&dexBit == 0 && q != m.numeraire && m.tokens[q].isBorrowable {
 			worst = max(worst, m.healthPortfolio(a, f, q))
 		}
 	}

@@ -178,10 +178,20 @@ func (m *Machine) holdOf(a *account, t, main *tokenFigures) i128 {
 		return hold.Sub(t.C)
 	}
 	if short := main.requirement.Sub(main.N); c.ltvE12 > 0 && short.Sign() > 0 {
-		locked := mustFit(m.convert(short, m.numeraire, t.token, true).MulDivCeil(rateOne, c.ltvE12))
-		hold = hold.Add(fixedpoint.MinI128(locked, t.supplied))
+		hold = hold.Add(fixedpoint.MinI128(m.lockedFor(short, c), t.supplied))
 	}
 	return hold
+}
+
+// lockedFor returns the amount of collateral c whose capacity covers a shortfall of the
+// numeraire, rounded up once; all there is while the price is unknown.
+func (m *Machine) lockedFor(short i128, c *token) i128 {
+	if c.oracleE10 == 0 {
+		return c.supplyCap
+	}
+	num, _ := fixedpoint.Mul64(oracleOne, rateOne).MulPow10(c.wei)
+	den := mustFit(fixedpoint.Mul64(c.oracleE10, c.ltvE12).MulPow10(m.tokens[m.numeraire].wei))
+	return mustFit(short.MulDivCeil128(num, den))
 }
 
 // readOrders fills the resting orders in order of placement.
@@ -282,9 +292,11 @@ func (m *Machine) readStandardMargin(a *account, f *figures, v *MarginView) {
 	d := f.dex(0)
 	q := m.dexes[0].collateral
 	ratio, isInfinite := ratioE10(d.crossMM, d.crossValue)
-	for i := range f.usedN { // the dex with the highest ratio binds
-		n := f.used[i]
+	for n := range uint16(DexesMax) { // the dex with the highest ratio binds, of equal ones the first
 		o := &f.dexes[n]
+		if !o.isUsed {
+			continue
+		}
 		r, inf := ratioE10(o.crossMM, o.crossValue)
 		if inf && !isInfinite || inf == isInfinite && ratio.Less(r) {
 			d, q, ratio, isInfinite = o, m.dexes[n].collateral, r, inf

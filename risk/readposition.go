@@ -100,10 +100,15 @@ func (m *Machine) criticalPrices(a *account, f *figures, i int, p *perp, notiona
 }
 
 // triggerPrice solves PMR = 0.95 on the branch that holds at the solution: with B = 0
-// MM = 0.95(Nc+LC), which needs Nc >= 19 LC there; with B > 0 1.05 MM = Nc + 0.95 LC.
+// MM = 0.95(Nc+LC), which needs Nc >= 19 LC there; with B > 0 1.05 MM = Nc + 0.95 LC. An added offset counts
+// with MM; one that is a floor is left out.
 func (m *Machine) triggerPrice(l *line, t *tokenFigures, i int, p *perp) Amount {
+	fixed := mustFit(t.LC.MulInt64(95))
+	if m.params.OffsetMode == OffsetAdd {
+		fixed = fixed.Sub(mustFit(m.offsetUnits(t.token).MulInt64(100)))
+	}
 	funded := *l
-	funded.alpha, funded.beta, funded.fixed = 100, 95, mustFit(t.LC.MulInt64(95))
+	funded.alpha, funded.beta, funded.fixed = 100, 95, fixed
 	px, notional := m.solve(&funded, i, p)
 	if m.positions.size[i] < 0 {
 		notional = notional.Neg()
@@ -112,7 +117,7 @@ func (m *Machine) triggerPrice(l *line, t *tokenFigures, i int, p *perp) Amount 
 		return px
 	}
 	short := *l
-	short.alpha, short.beta, short.fixed = 105, 100, mustFit(t.LC.MulInt64(95))
+	short.alpha, short.beta, short.fixed = 105, 100, fixed
 	px, _ = m.solve(&short, i, p)
 	return px
 }

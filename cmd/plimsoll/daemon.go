@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"plimsoll/internal/api"
+	"plimsoll/internal/engine"
+	"plimsoll/risk"
+)
+
+// drainMax bounds how long a daemon waits for requests in flight when it stops.
+const drainMax = 10 * time.Second
+
+// Why the daemon is not ready.
+var (
+	errStarting = errors.New("starting: the universe is being listed")
+	errDraining = errors.New("draining: the daemon is about to stop")
+)
+
+// daemon is the engine, the names and the HTTP server as one thing.
+type daemon struct {
+	engine   *engine.Engine
+	dir      *api.Directory
+	server   *api.Server
+	shards   int
+	listener net.Listener
+	served   chan error            // what Serve returned
+	unready  atomic.Pointer[error] // why not ready; nil when ready
+}
+
+// newDaemon puts a daemon behind a listener, which it owns from here on.
+func newDaemon(cfg *engine.Config, listener net.Listener) (*daemon, error) {
+	e, err := engine.New(*cfg)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{
+		engine: e, dir: api.NewDirectory(cfg.AccountsMax), shards: cfg.Shards, listener: listener,
+		served: make(chan error, 1),
+	}
+	d.unready.Store(&errStarting)
+	d.server = api.NewServer(&api.Config{
+		Engine: e, Directory: d.dir, Shards: cfg.Shards, ClientsMax: cfg.ClientsMax, Version: versionText(), Ready: d.ready,
+	})
+	return d, nil
+}
+
+// start runs the engine and answers HTTP; /readyz stays 503 until setReady.
+func (d *daemon) start() {
+	d.engine.Start()
+	go func() { d.served <- d.server.Serve(d.listener) }()
+}
+
+func (d *daemon) ready() error {
+	if err := d.unready.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (d *daemon) setReady() { d.unready.Store(nil) }
+
+// url returns where the daemon answers.
+func (d *daemon) url() string { return "http://" + d.listener.Addr().String() }
+
+// stop lets requests in flight finish, answers everything in the pipeline, and ends.
+func (d *daemon) stop() error {
+	d.unready.Store(&errDraining)
+	ctx, cancel := context.WithTimeout(context.Background(), drainMax)
+	defer cancel()
+	err := d.server.Shutdown(ctx)
+	d.engine.Close()
+	return err
+}
+
+// commandsPerBatch keeps the records of one batch of listings well below every ring.
+const commandsPerBatch = 128
+
+// apply sends commands the way HTTP users do: as JSON through the decoder, in order. The
+// first refusal ends it.
+func apply[T any](d *daemon, commands []T) error {
+	decoder := api.NewDecoder(d.dir)
+	for len(commands) > 0 {
+		batch := commands[:min(commandsPerBatch, len(commands))]
+		commands = commands[len(batch):]
+		body, err := json.Marshal(batch)
+		if err != nil {
+			return fmt.Errorf("encode commands: %w", err)
+		}
+		if err = d.applyBody(decoder, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyBody sends one array of commands.
+func (d *daemon) applyBody(decoder *api.Decoder, body []byte) error {
+	if fault := decoder.Decode(body, api.FormJSON, 0); fault != nil {
+		return fmt.Errorf("decode commands: %s: %s (%s)", fault.Code, fault.Message, fault.Field)
+	}
+	results := make([]engine.Result, decoder.Commands())
+	if err := d.submit(decoder.Records(), results); err != nil {
+		return err
+	}
+	defer d.server.DropListings()
+	for i := range results {
+		group := decoder.Group(i)
+		if r := &results[i]; r.Reason != risk.ReasonNone {
+			return fmt.Errorf("command %d of the batch (kind %d) is refused: %s, number %d; the batch: %.300s",
+				i, group[0].Kind, r.Reason, r.Field, body)
+		}
+		d.dir.Observe(group)
+	}
+	return nil
+}
+
+// submit is Submit that waits its turn when HTTP users have filled a ring.
+func (d *daemon) submit(records []risk.Command, results []engine.Result) error {
+	for {
+		err := d.engine.Submit(records, results)
+		if !errors.Is(err, engine.ErrBusy) {
+			return err
+		}
+		time.Sleep(busyPause)
+	}
+}
+
+// busyPause is how long the daemon's own commands wait before they try a full ring again.
+const busyPause = 200 * time.Microsecond
+
+// shardsByCores leaves half the cores to the callers and one to the front of the pipeline.
+func shardsByCores() int { return max(1, runtime.NumCPU()/2-1) }

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// flags are the flags of one verb: each can also be given by the environment, and each
+// says why one would change it.
+type flags struct {
+	verb  string
+	about string
+	set   *flag.FlagSet
+	order []option
+}
+
+// option describes one flag.
+type option struct {
+	name string
+	arg  string // what stands behind it, in capitals; "" for a switch
+	what string // what it is
+	why  string // why one would change it
+}
+
+func newFlags(verb, about string) *flags {
+	set := flag.NewFlagSet(verb, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	return &flags{verb: verb, about: about, set: set}
+}
+
+func (f *flags) text(p *string, o option) {
+	f.set.StringVar(p, o.name, *p, o.what)
+	f.order = append(f.order, o)
+}
+
+func (f *flags) number(p *int, o option) {
+	f.set.IntVar(p, o.name, *p, o.what)
+	f.order = append(f.order, o)
+}
+
+func (f *flags) number64(p *uint64, o option) {
+	f.set.Uint64Var(p, o.name, *p, o.what)
+	f.order = append(f.order, o)
+}
+
+func (f *flags) toggle(p *bool, o option) {
+	f.set.BoolVar(p, o.name, *p, o.what)
+	f.order = append(f.order, o)
+}
+
+// envName returns the environment variable of a flag: PLIMSOLL_ACCOUNTS_MAX.
+func (o *option) envName() string {
+	return "PLIMSOLL_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+}
+
+// parse reads the environment and then the arguments, which win. It returns flag.ErrHelp
+// when help is asked for.
+func (f *flags) parse(args []string, lookupEnv func(string) (string, bool)) error {
+	for i := range f.order {
+		o := &f.order[i]
+		if value, ok := lookupEnv(o.envName()); ok {
+			if err := f.set.Set(o.name, value); err != nil {
+				return fmt.Errorf("%s=%q: %w", o.envName(), value, err)
+			}
+		}
+	}
+	if err := f.set.Parse(args); err != nil {
+		return err
+	}
+	if f.set.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", f.set.Arg(0))
+	}
+	return nil
+}
+
+// printUsage prints one line a flag.
+func (f *flags) printUsage(w io.Writer) {
+	fmt.Fprintf(w, "Usage: plimsoll %s", f.verb)
+	for i := range f.order {
+		o := &f.order[i]
+		if o.arg == "" {
+			fmt.Fprintf(w, " [--%s]", o.name)
+		} else {
+			fmt.Fprintf(w, " [--%s %s]", o.name, o.arg)
+		}
+	}
+	fmt.Fprintf(w, "\n'plimsoll %s --help' explains each.\n", f.verb)
+}
+
+// printHelp prints every flag with its default, its environment variable and the reason
+// to change it.
+func (f *flags) printHelp(w io.Writer) {
+	fmt.Fprintf(w, "Usage: plimsoll %s [flags]\n\n%s\n", f.verb, f.about)
+	if len(f.order) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nFlags; each can also be given by the environment variable named, the command line wins:\n")
+	for i := range f.order {
+		o := &f.order[i]
+		head := "--" + o.name
+		if o.arg != "" {
+			head += " " + o.arg
+		}
+		fmt.Fprintf(w, "\n  %s   (default %s; %s)\n", head, f.defaultOf(o), o.envName())
+		fmt.Fprintf(w, "      %s\n      Why change it: %s\n", o.what, o.why)
+	}
+}
+
+func (f *flags) defaultOf(o *option) string {
+	value := f.set.Lookup(o.name).DefValue
+	if value == "" {
+		return "empty"
+	}
+	return value
+}

@@ -1,0 +1,110 @@
+// Plimsoll is a portfolio-margin risk engine for an exchange: one daemon behind HTTP.
+//
+//	main.go     which verb               daemon.go   engine, names and HTTP as one thing
+//	flags.go    flags and environment    listing.go  a universe as commands
+//	serve.go    plimsoll serve           demo*.go    plimsoll demo
+//	version.go  plimsoll version
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes of every verb.
+const (
+	exitDone   = 0
+	exitFault  = 1 // something failed while running
+	exitUsage  = 2 // flags, verbs or environment are wrong; nothing was started
+	exitListen = 4 // the address cannot, or must not, be listened on
+)
+
+// process is what a verb sees of the world.
+type process struct {
+	args      []string // after the verb
+	stdout    io.Writer
+	stderr    io.Writer
+	lookupEnv func(name string) (string, bool)
+}
+
+// verb is one thing the binary can do.
+type verb struct {
+	name  string
+	about string
+	run   func(ctx context.Context, p *process) int
+}
+
+func verbs() []verb {
+	return []verb{
+		{"serve", "run the daemon", serve},
+		{"demo", "run the daemon on captured accounts and many synthetic ones, under a stream of ticks", demo},
+		{"version", "print the version", version},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, &process{args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv})
+	stop()
+	os.Exit(code)
+}
+
+// run chooses the verb and returns the exit code. The verb ends when ctx does.
+func run(ctx context.Context, p *process) int {
+	if len(p.args) == 0 {
+		printVerbs(p.stderr)
+		return exitUsage
+	}
+	name := p.args[0]
+	p.args = p.args[1:]
+	switch name {
+	case "help", "--help", "-help", "-h":
+		printVerbs(p.stdout)
+		return exitDone
+	}
+	for _, v := range verbs() {
+		if v.name == name {
+			return v.run(ctx, p)
+		}
+	}
+	fmt.Fprintf(p.stderr, "plimsoll: there is no verb %q\n\n", name)
+	printVerbs(p.stderr)
+	return exitUsage
+}
+
+func printVerbs(w io.Writer) {
+	fmt.Fprint(w, "Plimsoll: a portfolio-margin risk engine\n\nUsage: plimsoll VERB [flags]\n\n")
+	for _, v := range verbs() {
+		fmt.Fprintf(w, "  %-8s  %s\n", v.name, v.about)
+	}
+	fmt.Fprint(w, "\n'plimsoll VERB --help' gives every flag, its default and why one would change it.\n"+
+		"Exit codes: 0 done, 1 runtime fault, 2 usage, 4 cannot listen.\n")
+}
+
+// parse reads the flags of a verb. done says that the verb has nothing left to do and
+// ends with code.
+func (p *process) parse(f *flags) (code int, done bool) {
+	err := f.parse(p.args, p.lookupEnv)
+	switch {
+	case err == nil:
+		return exitDone, false
+	case errors.Is(err, flag.ErrHelp):
+		f.printHelp(p.stdout)
+		return exitDone, true
+	default:
+		return p.misused(f, err), true
+	}
+}
+
+// misused reports wrong usage of a verb.
+func (p *process) misused(f *flags, err error) int {
+	fmt.Fprintf(p.stderr, "plimsoll %s: %v\n\n", f.verb, err)
+	f.printUsage(p.stderr)
+	return exitUsage
+}

@@ -1,0 +1,257 @@
+package api
+
+import (
+	"slices"
+	"sync"
+
+	"plimsoll/fixedpoint"
+	"plimsoll/internal/engine"
+	"plimsoll/risk"
+)
+
+// Engine is what this room asks of the pipeline. Read functions run on the shards' own
+// goroutines, those of ReadAll at the same place in the order but at the same time: each
+// writes to memory of its own shard and keeps nothing of the machine.
+type Engine interface {
+	// Submit has all records take consecutive places, or none (ErrBusy), and blocks until
+	// each group is durable, applied and answered in results.
+	Submit(records []risk.Command, results []engine.Result) error
+	// Read runs fn on the shard that owns the account slot; seq is the place it follows.
+	Read(account uint32, fn func(m *risk.Machine)) (seq uint64, err error)
+	ReadAll(fn func(shard int, m *risk.Machine)) (seq uint64, err error)
+	// EventsAfter appends the events that follow event n of seq, oldest first.
+	EventsAfter(seq uint64, n uint32, dst []risk.Event) ([]risk.Event, error)
+	StateHash() (hash fixedpoint.Hash128, seq uint64, err error)
+	Status() engine.Status
+}
+
+// listing is what every shard knows alike: instruments, their prices and pools, copied at
+// one place in the order.
+type listing struct {
+	seq    uint64
+	timeMs int64
+	tokens []risk.TokenView // by slot; those without a name are not listed
+	perps  []risk.PerpView
+	spots  []risk.SpotView
+	dexes  []risk.DexInfo
+	dir    *Directory
+
+	tables []marginTable // margin tables beyond one tier, in order of their ids
+	sums   []risk.Totals
+}
+
+// noToken stands for a slot that lists nothing.
+var noToken risk.TokenView
+
+// token returns the token of a slot; its name is empty when none is listed.
+func (l *listing) token(slot uint32) *risk.TokenView {
+	if slot < uint32(len(l.tokens)) {
+		return &l.tokens[slot]
+	}
+	return &noToken
+}
+
+// perp returns the perp of a slot, or nil.
+func (l *listing) perp(slot uint32) *risk.PerpView {
+	i, ok := slices.BinarySearchFunc(l.perps, slot, func(p risk.PerpView, slot uint32) int {
+		return int(p.Slot) - int(slot)
+	})
+	if !ok {
+		return nil
+	}
+	return &l.perps[i]
+}
+
+// spot returns the spot market of a slot without its bit, or nil.
+func (l *listing) spot(slot uint32) *risk.SpotView {
+	for i := range l.spots {
+		if l.spots[i].Slot == slot {
+			return &l.spots[i]
+		}
+	}
+	return nil
+}
+
+// dex returns the dex of a name, or nil. The main dex exists before it is listed.
+func (l *listing) dex(name []byte) *risk.DexInfo {
+	for i := range l.dexes {
+		if l.dexes[i].Name == string(name) {
+			return &l.dexes[i]
+		}
+	}
+	if len(name) == 0 {
+		return &risk.DexInfo{}
+	}
+	return nil
+}
+
+// dexPerps returns the perps of a dex in order of their index.
+func (l *listing) dexPerps(dex uint32) []*risk.PerpView {
+	var perps []*risk.PerpView
+	for i := range l.perps {
+		if l.perps[i].Dex == dex {
+			perps = append(perps, &l.perps[i])
+		}
+	}
+	slices.SortStableFunc(perps, func(a, b *risk.PerpView) int { return int(a.Index) - int(b.Index) })
+	return perps
+}
+
+// readListing copies the listings. Pools are valued by shard 0 from the sums over all
+// shards: with more than one shard that takes a second read, repeated while commands come
+// in between, a few times at most.
+func (s *Server) readListing() (*listing, error) {
+	const tries = 4
+	l := &listing{dir: s.dir}
+	for range tries {
+		sums, interest, at, err := s.readSums()
+		if err != nil {
+			return nil, err
+		}
+		l.seq, err = s.engine.Read(0, func(m *risk.Machine) {
+			l.copyFrom(m, sums)
+		})
+		if err != nil {
+			return nil, err
+		}
+		l.addOpenInterest(interest)
+		if l.seq == at {
+			break
+		}
+	}
+	l.tables = marginTables(l.perps)
+	return l, nil
+}
+
+// copyFrom copies everything but the open interest of other shards. It runs on shard 0.
+func (l *listing) copyFrom(m *risk.Machine, sums []risk.Totals) {
+	if len(sums) < m.PoolCount() { // a pool was listed since: count our own shard's part
+		sums = append(sums, m.ReadTotals(nil)[len(sums):]...)
+	}
+	l.timeMs, l.sums = m.TimeMs(), sums
+	l.tokens = l.tokens[:0]
+	for _, t := range m.ReadTokens(sums) {
+		for uint32(len(l.tokens)) < t.Slot {
+			l.tokens = append(l.tokens, risk.TokenView{Slot: uint32(len(l.tokens)), OraclePerp: risk.NoSlot})
+		}
+		l.tokens = append(l.tokens, t)
+	}
+	l.perps, l.spots, l.dexes = m.ReadPerps(), m.ReadSpots(), m.ReadDexes()
+}
+
+// readSums returns the pool sums over all shards and the open interest by perp slot.
+func (s *Server) readSums() (sums []risk.Totals, interest []risk.Amount, seq uint64, err error) {
+	byShard := make([][]risk.Totals, s.shards)
+	perps := make([][]risk.PerpView, s.shards)
+	seq, err = s.engine.ReadAll(func(shard int, m *risk.Machine) {
+		byShard[shard], perps[shard] = m.ReadTotals(nil), m.ReadPerps()
+	})
+	for shard, own := range byShard {
+		for i, t := range own {
+			if i == len(sums) {
+				sums = append(sums, risk.Totals{})
+			}
+			sums[i] = sums[i].Add(t)
+		}
+		for _, p := range perps[shard] {
+			for uint32(len(interest)) <= p.Slot {
+				interest = append(interest, risk.Amount{})
+			}
+			interest[p.Slot].V = interest[p.Slot].V.Add(p.OpenInterest.V)
+		}
+	}
+	return sums, interest, seq, err
+}
+
+func (l *listing) addOpenInterest(interest []risk.Amount) {
+	for i := range l.perps {
+		if slot := l.perps[i].Slot; slot < uint32(len(interest)) {
+			l.perps[i].OpenInterest.V = interest[slot].V
+		}
+	}
+}
+
+// listingCache keeps the last listing for what does not move with prices: names, indices,
+// decimals and weights. Whoever lists something through this server drops it.
+type listingCache struct {
+	mu      sync.Mutex
+	version uint64
+	kept    *listing
+}
+
+func (c *listingCache) drop() {
+	c.mu.Lock()
+	c.version++
+	c.kept = nil
+	c.mu.Unlock()
+}
+
+// static returns a listing whose names, indices and weights are in force.
+func (s *Server) static() (*listing, error) {
+	s.listings.mu.Lock()
+	kept, version := s.listings.kept, s.listings.version
+	s.listings.mu.Unlock()
+	if kept != nil {
+		return kept, nil
+	}
+	l, err := s.readListing()
+	if err != nil {
+		return nil, err
+	}
+	s.listings.mu.Lock()
+	if s.listings.version == version {
+		s.listings.kept = l
+	}
+	s.listings.mu.Unlock()
+	return l, nil
+}
+
+// totals is a sweep over all accounts at one place in the order.
+type totals struct {
+	seq        uint64
+	sums       risk.Sums
+	identities []risk.Identity
+}
+
+func (s *Server) readTotals() (*totals, error) {
+	sums := make([]risk.Sums, s.shards)
+	identities := make([][]risk.Identity, s.shards)
+	seq, err := s.engine.ReadAll(func(shard int, m *risk.Machine) {
+		m.ReadSums(&sums[shard])
+		identities[shard] = m.ReadIdentities()
+	})
+	t := &totals{seq: seq}
+	for shard := range sums {
+		t.sums.Add(&sums[shard])
+		for i, id := range identities[shard] {
+			if i == len(t.identities) {
+				t.identities = append(t.identities, risk.Identity{Token: id.Token})
+			}
+			sum := &t.identities[i]
+			sum.External, sum.Held = sum.External.Add(id.External), sum.Held.Add(id.Held)
+		}
+	}
+	return t, err
+}
+
+// readNearest returns the accounts with the highest ratio over all shards.
+func (s *Server) readNearest(limit int) (nearest []risk.Nearest, seq uint64, err error) {
+	byShard := make([][]risk.Nearest, s.shards)
+	seq, err = s.engine.ReadAll(func(shard int, m *risk.Machine) {
+		byShard[shard] = m.ReadNearest(limit, nil)
+	})
+	for _, own := range byShard {
+		nearest = append(nearest, own...)
+	}
+	slices.SortStableFunc(nearest, func(a, b risk.Nearest) int {
+		switch {
+		case b.RatioE10.Less(a.RatioE10):
+			return -1
+		case a.RatioE10.Less(b.RatioE10):
+			return 1
+		default:
+			return int(a.Account) - int(b.Account)
+		}
+	})
+	return nearest[:min(limit, len(nearest))], seq, err
+}

@@ -1,0 +1,210 @@
+package api
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"plimsoll/risk"
+)
+
+// nameTable maps names to dense slots and back. Readers take no lock: they follow one
+// atomic pointer to the cells and never see a cell before the name it leads to.
+//
+//	cells  []uint64   tag 32 | place 32      open addressing, at most 3/4 full
+//	arena  [][]byte   slot 4 | length 1 | name bytes      never moved, never freed
+//	places [][]uint32 slot -> place of its first name
+//
+// A cell costs 8 bytes at a load between 3/8 and 3/4, a place 4, a name 5 and its
+// bytes: about 36 bytes for a name of 12.
+type nameTable struct {
+	seed     maphash.Seed
+	cells    atomic.Pointer[[]atomic.Uint64] // pairs with Load in find
+	chunks   []atomic.Pointer[[arenaChunk]byte]
+	places   []atomic.Pointer[[placeChunk]atomic.Uint32]
+	slotsMax uint32
+
+	mu    sync.Mutex // held by writers only
+	names uint32     // names bound, aliases included
+	free  uint32     // next place in the arena
+	next  atomic.Uint32
+}
+
+const (
+	arenaChunk    = 1 << 16
+	placeChunk    = 1 << 12
+	nameHead      = 5
+	cellsStart    = 1 << 6
+	namesPerSlot  = 3 // a spot has its own name and two of the venue
+	placeNone     = 0
+	nameTableBase = 8 // the first place, so that no place is placeNone
+)
+
+func newNameTable(slotsMax uint32) *nameTable {
+	bytesMax := (uint64(slotsMax)*(nameHead+risk.NameMax))*namesPerSlot + arenaChunk
+	bytesMax = min(bytesMax, 1<<32)
+	t := &nameTable{
+		seed:     maphash.MakeSeed(),
+		chunks:   make([]atomic.Pointer[[arenaChunk]byte], (bytesMax+arenaChunk-1)/arenaChunk),
+		places:   make([]atomic.Pointer[[placeChunk]atomic.Uint32], slotsMax/placeChunk+1),
+		slotsMax: slotsMax,
+		free:     nameTableBase,
+	}
+	cells := make([]atomic.Uint64, cellsStart)
+	t.cells.Store(&cells)
+	return t
+}
+
+// find returns the slot bound to name.
+func (t *nameTable) find(name []byte) (slot uint32, ok bool) {
+	cells := *t.cells.Load() // pairs with Store in put and grow
+	mask := uint32(len(cells) - 1)
+	tag := t.tag(name)
+	for i := tag & mask; ; i = (i + 1) & mask {
+		cell := cells[i].Load() // pairs with Store in put
+		if cell == 0 {
+			return risk.NoSlot, false
+		}
+		if uint32(cell>>32) != tag {
+			continue
+		}
+		if slot, bound := t.at(uint32(cell)); string(bound) == string(name) {
+			return slot, true
+		}
+	}
+}
+
+// name returns the first name bound to slot, or nil. The caller must not change it.
+func (t *nameTable) name(slot uint32) []byte {
+	if slot >= t.slotsMax {
+		return nil
+	}
+	places := t.places[slot/placeChunk].Load()
+	if places == nil {
+		return nil
+	}
+	place := places[slot%placeChunk].Load() // pairs with Store in put
+	if place == placeNone {
+		return nil
+	}
+	_, name := t.at(place)
+	return name
+}
+
+// allocate returns the slot bound to name, binding the next free one when there is
+// none; it returns risk.NoSlot when every slot is taken.
+func (t *nameTable) allocate(name []byte) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if slot, ok := t.find(name); ok {
+		return slot
+	}
+	slot := t.next.Load()
+	if slot >= t.slotsMax || !t.put(name, slot) {
+		return risk.NoSlot
+	}
+	t.next.Store(slot + 1)
+	return slot
+}
+
+// bind binds name to a slot given elsewhere: a journal record, or an alias of a slot that
+// has a name already. It reports false when the name is bound to another slot, or when
+// isFirst is set and the slot has another name.
+func (t *nameTable) bind(name []byte, slot uint32, isFirst bool) bool {
+	if slot >= t.slotsMax || len(name) > risk.NameMax {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if bound, ok := t.find(name); ok {
+		return bound == slot
+	}
+	if isFirst && t.name(slot) != nil {
+		return false
+	}
+	if !t.put(name, slot) {
+		return false
+	}
+	if slot >= t.next.Load() {
+		t.next.Store(slot + 1)
+	}
+	return true
+}
+
+// count returns how many slots have been given out.
+func (t *nameTable) count() uint32 { return t.next.Load() }
+
+func (t *nameTable) tag(name []byte) uint32 { return uint32(maphash.Bytes(t.seed, name) >> 32) }
+
+// at reads the slot and the name at place.
+func (t *nameTable) at(place uint32) (slot uint32, name []byte) {
+	chunk := t.chunks[place/arenaChunk].Load()
+	at := chunk[place%arenaChunk:]
+	return binary.LittleEndian.Uint32(at), at[nameHead : nameHead+int(at[4])]
+}
+
+// put writes name and makes it findable. The mutex is held.
+func (t *nameTable) put(name []byte, slot uint32) bool {
+	place, ok := t.store(name, slot)
+	if !ok {
+		return false
+	}
+	cells := *t.cells.Load()
+	if uint64(t.names+1)*4 > uint64(len(cells))*3 {
+		cells = t.grow(cells)
+	}
+	t.names++
+	page := &t.places[slot/placeChunk]
+	if page.Load() == nil {
+		page.Store(new([placeChunk]atomic.Uint32))
+	}
+	if first := &page.Load()[slot%placeChunk]; first.Load() == placeNone {
+		first.Store(place) // pairs with Load in name
+	}
+	insertCell(cells, uint64(t.tag(name))<<32|uint64(place)) // pairs with Load in find
+	return true
+}
+
+// store lays slot and name down in the arena; names never cross chunks.
+func (t *nameTable) store(name []byte, slot uint32) (place uint32, ok bool) {
+	size := uint32(nameHead + len(name))
+	place = t.free
+	if place%arenaChunk+size > arenaChunk {
+		place = (place/arenaChunk + 1) * arenaChunk
+	}
+	if int(place/arenaChunk) >= len(t.chunks) || place < t.free {
+		return 0, false
+	}
+	chunk := &t.chunks[place/arenaChunk]
+	if chunk.Load() == nil {
+		chunk.Store(new([arenaChunk]byte))
+	}
+	at := chunk.Load()[place%arenaChunk:]
+	binary.LittleEndian.PutUint32(at, slot)
+	at[4] = uint8(len(name))
+	copy(at[nameHead:], name)
+	t.free = place + size
+	return place, true
+}
+
+// grow doubles the cells; readers keep the old ones until they next look.
+func (t *nameTable) grow(old []atomic.Uint64) []atomic.Uint64 {
+	cells := make([]atomic.Uint64, 2*len(old))
+	for i := range old {
+		if cell := old[i].Load(); cell != 0 {
+			insertCell(cells, cell)
+		}
+	}
+	t.cells.Store(&cells) // pairs with Load in find
+	return cells
+}
+
+func insertCell(cells []atomic.Uint64, cell uint64) {
+	mask := uint32(len(cells) - 1)
+	i := uint32(cell>>32) & mask
+	for cells[i].Load() != 0 {
+		i = (i + 1) & mask
+	}
+	cells[i].Store(cell)
+}

@@ -1,0 +1,210 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"plimsoll/risk"
+)
+
+// readAccount copies an account at one place in the order; isOpen is false when nobody
+// opened it.
+func (s *Server) readAccount(slot uint32, v *risk.AccountView) (isOpen bool, seq uint64, err error) {
+	seq, err = s.engine.Read(slot, func(m *risk.Machine) {
+		v.TimeMs = m.TimeMs()
+		isOpen = slot != risk.NoAccount && m.ReadAccount(slot, v)
+	})
+	return isOpen, seq, err
+}
+
+// account answers GET /v1/accounts/{account} and what lies below it.
+func (s *Server) account(ctx *fasthttp.RequestCtx, rest []byte) {
+	name, part, _ := bytes.Cut(rest, []byte("/"))
+	switch string(part) {
+	case "", "margin", "liquidation_prices":
+	default:
+		s.fail(ctx, &Error{
+			Status: http.StatusNotFound, Code: codeNotFound,
+			Message: "an account has no " + quoted(part) + "; / lists the routes",
+		})
+		return
+	}
+	l, err := s.static()
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	v := s.views.Get().(*risk.AccountView)
+	defer s.views.Put(v)
+	isOpen, seq, err := s.readAccount(s.dir.Account(name), v)
+	switch {
+	case err != nil:
+		s.fail(ctx, unavailable(err))
+		return
+	case !isOpen:
+		s.fail(ctx, &Error{
+			Status: http.StatusNotFound, Code: codeUnknownAccount, Message: "no account " + quoted(name) + " is open",
+			Field: "account",
+		})
+		return
+	}
+	r := s.requests.Get().(*request)
+	defer s.requests.Put(r)
+	switch string(part) {
+	case "margin":
+		r.reply = appendMarginReply(r.reply[:0], seq, v, l, s.dir)
+	case "liquidation_prices":
+		r.reply = appendLiquidationPrices(r.reply[:0], seq, v, s.dir)
+	default:
+		r.reply = appendAccount(r.reply[:0], seq, v, l, s.dir)
+	}
+	s.reply(ctx, http.StatusOK, r.reply, seq)
+}
+
+// nearest answers GET /v1/accounts?order=risk&limit=.
+func (s *Server) nearest(ctx *fasthttp.RequestCtx) {
+	if order := ctx.QueryArgs().Peek("order"); len(order) > 0 && string(order) != "risk" {
+		s.fail(ctx, &Error{
+			Status: http.StatusBadRequest, Code: codeInvalidValue, Field: "order",
+			Message: "accounts are listed by order=risk",
+		})
+		return
+	}
+	limit := nearestDefault
+	if text := ctx.QueryArgs().Peek("limit"); len(text) > 0 {
+		n, err := strconv.Atoi(string(text))
+		if err != nil || n < 1 || n > nearestMax {
+			s.fail(ctx, &Error{
+				Status: http.StatusBadRequest, Code: codeInvalidNumber, Field: "limit", Limit: limitNearest,
+				Message: "limit is 1 to 1000, not " + quoted(text),
+			})
+			return
+		}
+		limit = n
+	}
+	found, seq, err := s.readNearest(limit)
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	s.reply(ctx, http.StatusOK, appendNearest(nil, seq, found, s.dir), seq)
+}
+
+// listed answers the reference data.
+func (s *Server) listed(ctx *fasthttp.RequestCtx, path string) {
+	l, err := s.readListing()
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	dst := appendUintField([]byte{'{'}, "seq", l.seq)
+	dst = appendIntField(dst, "time", l.timeMs)
+	dst = append(appendKey(dst, path[len("/v1/"):]), '[')
+	switch path {
+	case "/v1/tokens":
+		for _, t := range l.tokensByIndex() {
+			dst = appendToken(appendSep(dst), t, l)
+		}
+	case "/v1/perps":
+		for i := range l.perps {
+			dst = appendPerp(appendSep(dst), &l.perps[i], l)
+		}
+	case "/v1/spots":
+		for i := range l.spots {
+			dst = appendSpot(appendSep(dst), &l.spots[i], l)
+		}
+	case "/v1/pools":
+		for _, t := range l.tokensByIndex() {
+			if t.HasPool {
+				dst = append(appendPool(append(appendSep(dst), '{'), t), '}')
+			}
+		}
+	}
+	s.reply(ctx, http.StatusOK, append(dst, ']', '}'), l.seq)
+}
+
+// pool answers GET /v1/pools/{token}.
+func (s *Server) pool(ctx *fasthttp.RequestCtx, name []byte) {
+	l, err := s.readListing()
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	slot, ok := s.dir.lookup(nameToken, name)
+	t := l.token(slot)
+	if !ok || !t.HasPool {
+		s.fail(ctx, &Error{
+			Status: http.StatusNotFound, Code: codeUnknownToken, Field: "token",
+			Message: "no token " + quoted(name) + " with a lending pool is listed",
+		})
+		return
+	}
+	dst := appendUintField([]byte{'{'}, "seq", l.seq)
+	s.reply(ctx, http.StatusOK, append(appendPool(dst, t), '}'), l.seq)
+}
+
+// totals answers GET /v1/totals.
+func (s *Server) totals(ctx *fasthttp.RequestCtx) {
+	l, err := s.readListing()
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	t, err := s.readTotals()
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	s.reply(ctx, http.StatusOK, appendTotals(nil, t, l), t.seq)
+}
+
+// info answers POST /info.
+func (s *Server) info(ctx *fasthttp.RequestCtx) {
+	r := s.requests.Get().(*request)
+	defer s.requests.Put(r)
+	if fault := r.decoder.decodeInfo(ctx.PostBody(), &r.info); fault != nil {
+		s.fail(ctx, fault)
+		return
+	}
+	reply, seq, fault := s.infoReply(r.reply[:0], &r.info)
+	if r.reply = reply; fault != nil {
+		s.fail(ctx, fault)
+		return
+	}
+	s.reply(ctx, http.StatusOK, reply, seq)
+}
+
+// plain answers the routes for people and for whoever watches the process.
+func (s *Server) plain(ctx *fasthttp.RequestCtx, path string) {
+	if path == "/readyz" && s.ready != nil {
+		if err := s.ready(); err != nil {
+			s.fail(ctx, unavailable(err))
+			return
+		}
+	}
+	s.stamp(ctx, s.lastSeq.Load())
+	ctx.SetContentType("text/plain; charset=utf-8")
+	if path == "/" {
+		ctx.SetBodyString(routeList)
+		return
+	}
+	ctx.SetBodyString("ok\n")
+}
+
+const routeList = `Plimsoll: a portfolio-margin risk engine
+
+POST /v1/commands                              one command, an array, lines (application/x-ndjson),
+                                               or records (application/vnd.plimsoll.commands)
+GET  /v1/accounts/{account}                    balances, positions, orders, margin
+GET  /v1/accounts/{account}/margin             the margin figures alone
+GET  /v1/accounts/{account}/liquidation_prices where each position is liquidated
+GET  /v1/accounts?order=risk&limit=100         the accounts nearest to liquidation
+GET  /v1/tokens /v1/perps /v1/spots /v1/pools /v1/pools/{token}
+GET  /v1/totals                                sums over all accounts, and the solvency identity
+GET  /v1/events?after=SEQ                      server-sent events, or lines (Accept: application/x-ndjson)
+GET  /v1/status /healthz /readyz
+POST /info                                     reads in the shape of Hyperliquid's API
+`

@@ -1,0 +1,350 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+
+	"plimsoll/internal/engine"
+	"plimsoll/risk"
+)
+
+// Config is what a Server needs, in full.
+type Config struct {
+	Engine     Engine
+	Directory  *Directory
+	Shards     int          // machines behind Engine: how many ReadAll visits
+	ClientsMax int          // clients whose ids the engine remembers, 1 to clientsMax
+	Version    string       // shown by GET /v1/status
+	Ready      func() error // why the daemon is not ready, or nil
+}
+
+// Server serves the HTTP contract.
+type Server struct {
+	engine     Engine
+	dir        *Directory
+	shards     int
+	clientsMax int
+	version    string
+	ready      func() error
+	http       *fasthttp.Server
+
+	listings listingCache
+	requests sync.Pool     // of *request
+	views    sync.Pool     // of *risk.AccountView
+	lastSeq  atomic.Uint64 // highest place any reply has reflected
+	streams  atomic.Int32  // open streams of events
+	closing  chan struct{} // closed by Shutdown: ends streams
+	once     sync.Once
+}
+
+// request is what one request to /v1/commands or /info works with; it is pooled, so that
+// the order path allocates nothing.
+type request struct {
+	decoder *Decoder
+	results []engine.Result
+	reply   []byte
+	info    infoRequest
+}
+
+// NewServer returns a server that does not listen yet.
+func NewServer(cfg *Config) *Server {
+	s := &Server{
+		engine: cfg.Engine, dir: cfg.Directory, shards: cfg.Shards, version: cfg.Version, ready: cfg.Ready,
+		clientsMax: min(cfg.ClientsMax, clientsMax), closing: make(chan struct{}),
+	}
+	s.requests.New = func() any { return &request{decoder: NewDecoder(s.dir)} }
+	s.views.New = func() any { return new(risk.AccountView) }
+	s.http = &fasthttp.Server{
+		Handler:                      s.Handle,
+		ErrorHandler:                 s.handleFault,
+		Name:                         "plimsoll",
+		Concurrency:                  connectionsMax,
+		ReadBufferSize:               headerBytesMax,
+		MaxRequestBodySize:           bodyBytesMax,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		NoDefaultDate:                true,
+		DisablePreParseMultipartForm: true,
+		CloseOnShutdown:              true,
+		Logger:                       quiet{},
+	}
+	return s
+}
+
+// quiet drops what fasthttp logs of single connections: whoever sent the request has been
+// answered, and a flood of bad ones must not become a flood of lines.
+type quiet struct{}
+
+// Printf drops the line.
+func (quiet) Printf(string, ...any) {}
+
+// Serve answers requests from l until Shutdown.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// Shutdown ends event streams, lets requests in flight finish, and stops listening.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.once.Do(func() { close(s.closing) })
+	return s.http.ShutdownWithContext(ctx)
+}
+
+// DropListings forgets what is kept of listings; whoever applies listings that did not
+// come through this server calls it.
+func (s *Server) DropListings() { s.listings.drop() }
+
+// Handle answers one request.
+func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
+	path := ctx.Path()
+	switch string(path) {
+	case "/v1/commands":
+		if allow(ctx, s, "POST") {
+			s.commands(ctx)
+		}
+	case "/info":
+		if allow(ctx, s, "POST") {
+			s.info(ctx)
+		}
+	case "/v1/accounts":
+		if allow(ctx, s, "GET") {
+			s.nearest(ctx)
+		}
+	case "/v1/tokens", "/v1/perps", "/v1/spots", "/v1/pools":
+		if allow(ctx, s, "GET") {
+			s.listed(ctx, string(path))
+		}
+	case "/v1/totals":
+		if allow(ctx, s, "GET") {
+			s.totals(ctx)
+		}
+	case "/v1/events":
+		if allow(ctx, s, "GET") {
+			s.events(ctx)
+		}
+	case "/v1/status":
+		if allow(ctx, s, "GET") {
+			s.status(ctx)
+		}
+	case "/healthz", "/readyz", "/":
+		if allow(ctx, s, "GET") {
+			s.plain(ctx, string(path))
+		}
+	default:
+		s.handleNamed(ctx, path)
+	}
+}
+
+// handleNamed answers the routes that carry a name.
+func (s *Server) handleNamed(ctx *fasthttp.RequestCtx, path []byte) {
+	const accounts, pools = "/v1/accounts/", "/v1/pools/"
+	switch {
+	case len(path) > len(accounts) && string(path[:len(accounts)]) == accounts:
+		if allow(ctx, s, "GET") {
+			s.account(ctx, path[len(accounts):])
+		}
+	case len(path) > len(pools) && string(path[:len(pools)]) == pools:
+		if allow(ctx, s, "GET") {
+			s.pool(ctx, path[len(pools):])
+		}
+	default:
+		s.fail(ctx, &Error{
+			Status: http.StatusNotFound, Code: codeNotFound,
+			Message: "there is no route " + quoted(path) + "; / lists them",
+		})
+	}
+}
+
+// allow reports whether a route takes the method of a request, and answers 405 if not.
+// HEAD goes where GET goes.
+func allow(ctx *fasthttp.RequestCtx, s *Server, method string) bool {
+	got := ctx.Method()
+	if string(got) == method || method == "GET" && string(got) == "HEAD" {
+		return true
+	}
+	if method == "GET" {
+		method = "GET, HEAD"
+	}
+	ctx.Response.Header.Set("Allow", method)
+	s.fail(ctx, &Error{
+		Status: http.StatusMethodNotAllowed, Code: codeMethodNotAllowed,
+		Message: "this route takes " + method + ", not " + clipped(got),
+	})
+	return false
+}
+
+// commands answers POST /v1/commands.
+func (s *Server) commands(ctx *fasthttp.RequestCtx) {
+	form, ok := s.form(ctx)
+	if !ok {
+		return
+	}
+	client, ok := s.client(ctx)
+	if !ok {
+		return
+	}
+	r := s.requests.Get().(*request)
+	defer s.requests.Put(r)
+	if fault := r.decoder.Decode(ctx.PostBody(), form, client); fault != nil {
+		s.fail(ctx, fault)
+		return
+	}
+	count := r.decoder.Commands()
+	if cap(r.results) < count {
+		r.results = make([]engine.Result, count)
+	}
+	r.results = r.results[:count]
+	if err := s.engine.Submit(r.decoder.Records(), r.results); err != nil {
+		s.fail(ctx, refused(err))
+		return
+	}
+	s.learn(r.decoder, r.results)
+	r.reply = appendResults(r.reply[:0], r.decoder, r.results)
+	status := http.StatusOK
+	if !r.decoder.IsBatch() && r.results[0].Reason != risk.ReasonNone {
+		status = http.StatusUnprocessableEntity
+	}
+	s.reply(ctx, status, r.reply, r.results[count-1].Seq)
+}
+
+// form returns how the body of a request is written, by its content type.
+func (s *Server) form(ctx *fasthttp.RequestCtx) (form Form, ok bool) {
+	kind := ctx.Request.Header.ContentType()
+	for i, c := range kind {
+		if c == ';' || c == ' ' {
+			kind = kind[:i]
+			break
+		}
+	}
+	if len(ctx.Request.Header.ContentEncoding()) == 0 {
+		switch string(kind) {
+		case "application/json", "":
+			return FormJSON, true
+		case "application/x-ndjson":
+			return FormLines, true
+		case "application/vnd.plimsoll.commands":
+			return FormRecords, true
+		}
+	}
+	s.fail(ctx, &Error{
+		Status: http.StatusUnsupportedMediaType, Code: codeUnsupportedMedia, Field: "Content-Type",
+		Message: "a body is application/json, application/x-ndjson or application/vnd.plimsoll.commands, " +
+			"not compressed",
+	})
+	return FormJSON, false
+}
+
+// client returns the number of the client that a request names.
+func (s *Server) client(ctx *fasthttp.RequestCtx) (client uint16, ok bool) {
+	name := ctx.Request.Header.Peek("X-Plimsoll-Client")
+	if len(name) == 0 {
+		return 0, true
+	}
+	e := Error{Status: http.StatusBadRequest, Code: codeInvalidName, Field: "X-Plimsoll-Client"}
+	if len(name) > clientNameBytesMax {
+		e.Code, e.Limit, e.Message = codeNameTooLong, limitName, "a client name is longer than 42 bytes"
+		s.fail(ctx, &e)
+		return 0, false
+	}
+	client, ok = s.dir.Client(name)
+	if !ok || int(client) >= s.clientsMax {
+		e.Code, e.Limit = codeLimitExceeded, "clients_max="+strconv.Itoa(s.clientsMax)
+		e.Message = "too many client names are in use; use one of those, or none"
+		s.fail(ctx, &e)
+		return 0, false
+	}
+	return client, true
+}
+
+// learn takes from accepted commands what the directory and the listings keep of them.
+func (s *Server) learn(d *Decoder, results []engine.Result) {
+	if d.listing == 0 && d.records[0].Kind != risk.KindSetParameters {
+		return
+	}
+	for i := range results {
+		c := &d.Group(i)[0]
+		if results[i].Reason != risk.ReasonNone || results[i].IsDuplicate {
+			continue
+		}
+		switch c.Kind {
+		case risk.KindListSpot:
+			s.dir.aliasSpot(c)
+			s.listings.drop()
+		case risk.KindListToken, risk.KindListPerp, risk.KindListDex:
+			s.listings.drop()
+		case risk.KindOpenAccount, risk.KindImportAccount:
+			s.dir.addSub(c.Other(), c.Account())
+		}
+	}
+}
+
+// refused says why the engine took nothing.
+func refused(err error) *Error {
+	switch {
+	case errors.Is(err, engine.ErrBusy):
+		return &Error{
+			Status: http.StatusTooManyRequests, Code: codeRingFull,
+			Message: "the ring is full and nothing was applied; send it again after Retry-After seconds",
+		}
+	case errors.Is(err, engine.ErrTooLarge):
+		return &Error{
+			Status: http.StatusBadRequest, Code: codeLimitExceeded, Message: err.Error(), Limit: limitRecords,
+		}
+	case errors.Is(err, engine.ErrMalformed):
+		return &Error{Status: http.StatusInternalServerError, Code: codeInternal, Message: err.Error()}
+	default:
+		return unavailable(err)
+	}
+}
+
+func unavailable(err error) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Code: codeUnavailable, Message: err.Error()}
+}
+
+// reply sends a JSON body that reflects a place in the order.
+func (s *Server) reply(ctx *fasthttp.RequestCtx, status int, body []byte, seq uint64) {
+	s.stamp(ctx, seq)
+	ctx.SetStatusCode(status)
+	ctx.SetContentType("application/json")
+	ctx.SetBody(body)
+}
+
+// stamp sets X-Plimsoll-Seq.
+func (s *Server) stamp(ctx *fasthttp.RequestCtx, seq uint64) {
+	for last := s.lastSeq.Load(); seq > last && !s.lastSeq.CompareAndSwap(last, seq); last = s.lastSeq.Load() {
+	}
+	var digits [20]byte
+	ctx.Response.Header.SetBytesV("X-Plimsoll-Seq", strconv.AppendUint(digits[:0], seq, 10))
+}
+
+// fail answers with an error.
+func (s *Server) fail(ctx *fasthttp.RequestCtx, e *Error) {
+	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		ctx.Response.Header.Set("Retry-After", "1")
+	}
+	s.reply(ctx, e.Status, appendError(nil, e), s.lastSeq.Load())
+}
+
+// handleFault answers what never became a request.
+func (s *Server) handleFault(ctx *fasthttp.RequestCtx, err error) {
+	e := &Error{Status: http.StatusBadRequest, Code: codeMalformed, Message: "this is no HTTP/1.1 request"}
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		e.Status, e.Code, e.Limit = http.StatusRequestEntityTooLarge, codeBodyTooLarge, limitBody
+		e.Message = "the body is above 8 MiB; send it in parts"
+	case errors.As(err, &small):
+		e.Status, e.Code, e.Limit = http.StatusRequestHeaderFieldsTooLarge, codeHeaderTooLarge, limitHeader
+		e.Message = "the header is above 16 KiB"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		e.Status, e.Message = http.StatusRequestTimeout, "the request did not arrive in time"
+	}
+	s.fail(ctx, e)
+	ctx.SetConnectionClose()
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/valyala/fasthttp"
+
+	"plimsoll/risk"
+)
+
+// status answers GET /v1/status.
+func (s *Server) status(ctx *fasthttp.RequestCtx) {
+	hash, seq, err := s.engine.StateHash()
+	if err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	var accounts uint32
+	if _, err = s.engine.Read(0, func(m *risk.Machine) { accounts = m.AccountCount() }); err != nil {
+		s.fail(ctx, unavailable(err))
+		return
+	}
+	t := s.engine.Status()
+	dst := appendUintField([]byte{'{'}, "seq", seq)
+	dst = appendTextField(dst, "version", s.version)
+	dst = appendTextField(dst, "role", "leader") // one node: it leads itself
+	dst = appendIntField(dst, "term", 1)
+	dst = appendUintField(dst, "sequenced", t.Sequenced)
+	dst = appendUintField(dst, "durable", t.Durable)
+	dst = append(appendKey(dst, "applied"), '[')
+	for _, applied := range t.Applied {
+		dst = append(appendSep(dst), appendInt(nil, int64(applied))...)
+	}
+	dst = append(appendKey(append(dst, ']'), "state_hash"), '"')
+	dst = append(appendHex(appendHex(dst, hash.Hi, 16), hash.Lo, 16), '"')
+	dst = appendUintField(dst, "accounts", uint64(accounts))
+	dst = appendBoolField(dst, "nothing_is_kept", t.NothingIsKept)
+	dst = append(appendKey(dst, "rings"), '{')
+	dst = appendIntField(dst, "ingress", int64(t.IngressDepth))
+	dst = appendIntField(dst, "broadcast", int64(t.BroadcastDepth))
+	dst = append(appendKey(dst, "outboxes"), '[')
+	for _, depth := range t.OutboxDepths {
+		dst = append(appendSep(dst), appendInt(nil, int64(depth))...)
+	}
+	dst = appendUintField(append(dst, ']', '}'), "events", t.Events)
+	dst = appendIntField(dst, "event_streams", int64(s.streams.Load()))
+	s.reply(ctx, http.StatusOK, append(dst, '}'), seq)
+}

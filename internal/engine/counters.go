@@ -1,0 +1,65 @@
+package engine
+
+import "sync/atomic"
+
+// Counter numbers one count of the engine. Numbers are never reused.
+type Counter uint8
+
+// The counters; counterTable tells what each counts.
+const (
+	CounterSequenced Counter = iota
+	CounterClocks
+	CounterFrames
+	CounterAnswered
+	CounterRefused
+	CounterRepeats
+	CounterReads
+	CounterEvents
+	CounterBusy
+	CounterHelped
+	CounterHandedOver
+	counterCount
+)
+
+// CounterInfo describes a counter.
+type CounterInfo struct {
+	Name  string // as in /metrics, without the prefix
+	Unit  string
+	About string
+}
+
+func counterTable() [counterCount]CounterInfo {
+	return [counterCount]CounterInfo{
+		CounterSequenced:  {"sequenced_total", "items", "Groups, repeats and reads that the sequencer took from ingress."},
+		CounterClocks:     {"clocks_total", "commands", "Clock commands that the sequencer put in because time had passed."},
+		CounterFrames:     {"frames_total", "frames", "Frames handed to the journal."},
+		CounterAnswered:   {"answered_total", "commands", "Commands answered, accepted or refused."},
+		CounterRefused:    {"refused_total", "commands", "Commands refused by the rules."},
+		CounterRepeats:    {"repeats_total", "commands", "Repeats of an id, answered with the first result."},
+		CounterReads:      {"reads_total", "reads", "Reads served at their place in the order."},
+		CounterEvents:     {"events_total", "events", "Public events published."},
+		CounterBusy:       {"busy_total", "requests", "Requests turned away because ingress or the ticket table was full."},
+		CounterHelped:     {"helped_total", "requests", "Requests whose caller ran the stages itself."},
+		CounterHandedOver: {"handed_over_total", "requests", "Requests whose caller left work to the pump goroutine."},
+	}
+}
+
+// Info returns what a counter counts.
+func (c Counter) Info() CounterInfo { return counterTable()[c] }
+
+// Counters returns all counters in order of their numbers.
+func Counters() []Counter {
+	all := make([]Counter, counterCount)
+	for i := range all {
+		all[i] = Counter(i)
+	}
+	return all
+}
+
+// counters holds the counts, each on its own line: they have different writers.
+type counters [counterCount]struct {
+	v atomic.Uint64
+	_ [cacheLine - 8]byte
+}
+
+func (c *counters) add(n Counter, by uint64) { c[n].v.Add(by) }

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"sort"
+	"sync/atomic"
+
+	"plimsoll/risk"
+)
+
+// blockEvents is how many events one block of the history holds.
+const blockEvents = 512
+
+// block is a piece of the history. Its events up to the published count do not change
+// while a reader has it pinned.
+type block struct {
+	first  atomic.Uint64 // index of events[0] + 1; 0 = being recycled
+	pins   atomic.Int64  // readers that are copying
+	events [blockEvents]risk.Event
+}
+
+// history keeps the last public events in memory: one writer, egress, which never waits;
+// any number of readers, which copy.
+//
+// The writer announces a recycled block by first = 0 and then looks at pins; a reader
+// pins and then looks at first. So either the reader sees that the block is going, or
+// the writer sees the pin and takes a fresh block instead, leaving the old one to its
+// reader and the collector.
+type history struct {
+	blocks    []atomic.Pointer[block] // ring: events of index i are in blocks[i / blockEvents mod len]
+	published atomic.Uint64           // events readers may see; written by egress only
+	_         [cacheLine]byte
+
+	count uint64 // events appended; egress only
+	tail  *block // block of the last event; egress only
+}
+
+func newHistory(events int) *history {
+	return &history{blocks: make([]atomic.Pointer[block], events/blockEvents)}
+}
+
+// append adds an event that readers see after the next publish, as event n of its Seq.
+func (h *history) append(e *risk.Event, n uint32) {
+	if h.count%blockEvents == 0 {
+		h.tail = h.fresh()
+	}
+	slot := &h.tail.events[h.count%blockEvents]
+	*slot = *e
+	slot.N = n
+	h.count++
+}
+
+// fresh puts the block for the next events into the ring.
+func (h *history) fresh() *block {
+	slot := &h.blocks[h.count/blockEvents%uint64(len(h.blocks))]
+	b := slot.Load()
+	if b != nil {
+		b.first.Store(0)
+		if b.pins.Load() != 0 {
+			b = nil
+		}
+	}
+	if b == nil {
+		b = &block{}
+		slot.Store(b)
+	}
+	b.first.Store(h.count + 1)
+	return b
+}
+
+// publish shows readers all events appended so far: a Seq becomes visible whole.
+func (h *history) publish() {
+	if h.count != h.published.Load() {
+		h.published.Store(h.count)
+	}
+}
+
+// pin returns the block with event index i held in place, or nil when the event is no
+// longer kept. The caller unpins with pins.Add(-1).
+func (h *history) pin(i uint64) *block {
+	b := h.blocks[i/blockEvents%uint64(len(h.blocks))].Load()
+	if b == nil {
+		return nil
+	}
+	b.pins.Add(1)
+	if b.first.Load() != i-i%blockEvents+1 {
+		b.pins.Add(-1)
+		return nil
+	}
+	return b
+}
+
+// isAfter reports whether event i comes after n in seq. Events no longer kept count as
+// before, so that a search ends at the oldest that is.
+func (h *history) isAfter(i, seq uint64, n uint32) bool {
+	b := h.pin(i)
+	if b == nil {
+		return false
+	}
+	e := &b.events[i%blockEvents]
+	after := e.Seq > seq || e.Seq == seq && e.N > n
+	b.pins.Add(-1)
+	return after
+}
+
+// isKept reports whether event i is still there and not after n in seq: then nothing
+// between it and the next is missing.
+func (h *history) isKept(i, seq uint64, n uint32) bool {
+	b := h.pin(i)
+	if b == nil {
+		return false
+	}
+	e := &b.events[i%blockEvents]
+	isBefore := e.Seq < seq || e.Seq == seq && e.N <= n
+	b.pins.Add(-1)
+	return isBefore
+}
+
+// after fills dst with the events that follow event n of seq, oldest first, and returns
+// how many. isWhole is false when events in between are no longer kept: the reader has
+// been away too long and must start over.
+func (h *history) after(seq uint64, n uint32, dst []risk.Event) (count int, isWhole bool) {
+	published := h.published.Load()
+	oldest := h.oldest(published)
+	first := oldest + uint64(sort.Search(int(published-oldest), func(i int) bool {
+		return h.isAfter(oldest+uint64(i), seq, n)
+	}))
+	isWhole = first == 0 || h.isKept(first-1, seq, n)
+	for i := first; i < published && count < len(dst); {
+		b := h.pin(i)
+		if b == nil {
+			return 0, false // overtaken while reading
+		}
+		copied := copy(dst[count:], b.events[i%blockEvents:min(blockEvents, i%blockEvents+published-i)])
+		b.pins.Add(-1)
+		count += copied
+		i += uint64(copied)
+	}
+	return count, isWhole
+}
+
+// oldest returns the index of the oldest event surely kept: one block less than the ring
+// holds, since the writer may be recycling that one.
+func (h *history) oldest(published uint64) uint64 {
+	whole := published - published%blockEvents
+	span := uint64(len(h.blocks)-1) * blockEvents
+	if whole <= span {
+		return 0
+	}
+	return whole - span
+}

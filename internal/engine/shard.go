@@ -1,0 +1,276 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"plimsoll/fixedpoint"
+	"plimsoll/ringbuf"
+	"plimsoll/risk"
+)
+
+// machine is what a shard asks of risk.Machine. It is an interface because the simulator
+// drives the pipeline with a second, much smaller machine that is built to break it.
+type machine interface {
+	Plan(group []risk.Command) risk.Plan
+	PoolCount() int
+	OwnTotals(pool int) risk.Totals
+	ChangedPools() []uint16
+	SetForeign(pool int, totals risk.Totals)
+	Apply(group []risk.Command)
+	Verdict(group []risk.Command) risk.Verdict
+	Prepare(group []risk.Command, verdict risk.Verdict) []risk.Request
+	Finish(group []risk.Command, requests []risk.Request)
+	Events() []risk.Event
+	StateHash() fixedpoint.Hash128
+}
+
+// phase is how far a shard is with its current item.
+type phase uint8
+
+const (
+	phaseNext    phase = iota // between items
+	phasePlanned              // group copied and planned, not yet applied
+	phaseVoting               // joint: own verdict published, waiting for the others'
+	phaseAsking               // joint: own requests published, waiting for the others'
+	phaseTelling              // applied, events on their way to egress
+)
+
+// shard drives one machine over the broadcast order. It publishes four places: done (all
+// before it is applied and told), voted and asked (the rounds of joint groups), and for
+// people the Seq it has applied.
+type shard struct {
+	index   int
+	m       machine
+	real    *risk.Machine // m, or nil in the simulator
+	ring    *ringbuf.Broadcast[risk.Command]
+	out     *ringbuf.SPSC[risk.Event]
+	tickets *ticketTable
+	all     []*shard // every shard by index, this one too
+	pollMax int
+
+	done    cursor // pairs: othersReached in shards, merge in egress
+	voted   cursor // pairs: othersReached
+	asked   cursor // pairs: othersReached
+	applied cursor // Seq; pairs with Status
+
+	// Written by this shard, read by others between two cursors.
+	verdict  risk.Verdict   // from voted until asked
+	requests []risk.Request // from asked until every shard is done with the group
+	pools    []versions
+
+	// Private.
+	phase     phase
+	plan      risk.Plan
+	group     []risk.Command // copy of the current group
+	pos, end  uint64         // places of the current item: its first and the one after its last
+	events    []risk.Event   // the machine's, not yet told
+	verdicts  []risk.Verdict // scratch: all shards' of a joint group
+	merged    []risk.Request // scratch: all shards' of a joint group
+	slowest   uint64         // all shards were done with everything before this place when last looked
+	isCrowded bool           // some pool had no room after its last push, as far as slowest tells
+}
+
+func newShard(index int, m machine, cfg *Config) *shard {
+	s := &shard{
+		index: index, m: m, pollMax: cfg.PollMax,
+		out:   ringbuf.NewSPSC[risk.Event](cfg.OutboxSlots),
+		group: make([]risk.Command, 0, cfg.GroupMax),
+	}
+	s.real, _ = m.(*risk.Machine)
+	if cfg.Shards > 1 {
+		s.pools = make([]versions, risk.PoolsMax)
+		for i := range s.pools {
+			s.pools[i].ring = make([]version, cfg.VersionSlots)
+		}
+		for i := range m.PoolCount() { // a machine that was restored
+			s.pools[i].push(0, m.OwnTotals(i))
+		}
+	}
+	return s
+}
+
+// Poll takes up to pollMax steps. A step that changes nothing others can see ends it.
+func (s *shard) Poll() (work int) {
+	for work < s.pollMax && s.step() {
+		work++
+	}
+	return work
+}
+
+func (s *shard) step() bool {
+	switch s.phase {
+	case phaseNext:
+		return s.take()
+	case phasePlanned:
+		return s.apply()
+	case phaseVoting:
+		return s.prepare()
+	case phaseAsking:
+		return s.finish()
+	case phaseTelling:
+		return s.tell()
+	}
+	panic(fmt.Sprintf("engine: BUG: shard %d in phase %d", s.index, s.phase))
+}
+
+// take starts the next item of the order: a read is served at once, a group is planned
+// and applied as soon as its plan allows.
+func (s *shard) take() bool {
+	if s.ring.Available(s.index) == 0 {
+		return false
+	}
+	head := s.ring.Peek(s.index, 0)
+	size := int(head.GroupLeft) + 1
+	s.end = s.pos + uint64(size)
+	if isMarker(head) {
+		s.serve(head)
+		s.leave(size)
+		return true
+	}
+	s.group = s.group[:0]
+	for i := range size {
+		s.group = append(s.group, *s.ring.Peek(s.index, i))
+	}
+	s.plan = s.m.Plan(s.group)
+	s.phase = phasePlanned
+	s.apply()
+	return true
+}
+
+// serve runs a read at its place in the order, if this shard has a part in it.
+func (s *shard) serve(head *risk.Command) {
+	switch head.Kind { //nolint:exhaustive // reads only: a repeat is egress's affair
+	case kindRead:
+		if int(head.Account())%len(s.all) == s.index {
+			s.tickets.at(head.Ticket).one(s.real)
+		}
+	case kindReadAll:
+		s.tickets.at(head.Ticket).all(s.index, s.real)
+	}
+}
+
+// apply applies the planned group, or casts this shard's vote on a joint one. It changes
+// nothing until every shard it must look at has done all before this group, and until
+// each pool has room for a new version.
+func (s *shard) apply() bool {
+	if len(s.all) == 1 {
+		return s.applyAlone()
+	}
+	if !s.hasRoom() || s.plan != risk.PlanLocal && !s.othersReached(doneCursor, s.pos) {
+		return false
+	}
+	switch s.plan {
+	case risk.PlanLocal:
+		s.m.Apply(s.group)
+	case risk.PlanTotals:
+		s.setForeign()
+		s.m.Apply(s.group)
+	case risk.PlanJoint:
+		s.vote()
+		return true
+	}
+	s.publish()
+	return true
+}
+
+// applyAlone is apply for a single shard: what it knows is all there is.
+func (s *shard) applyAlone() bool {
+	if s.plan == risk.PlanJoint {
+		verdict := s.m.Verdict(s.group)
+		s.requests = append(s.requests[:0], s.m.Prepare(s.group, verdict)...)
+		slices.SortFunc(s.requests, risk.CompareRequests)
+		s.m.Finish(s.group, s.requests)
+	} else {
+		s.m.Apply(s.group)
+	}
+	s.publish()
+	return true
+}
+
+// setForeign tells the machine what the other shards' totals were before this group.
+func (s *shard) setForeign() {
+	for pool := range s.m.PoolCount() {
+		var sum risk.Totals
+		for _, other := range s.all {
+			if other != s {
+				sum = sum.Add(other.pools[pool].at(s.pos))
+			}
+		}
+		s.m.SetForeign(pool, sum)
+	}
+}
+
+// publish makes the new pool totals readable and turns to the events.
+func (s *shard) publish() {
+	if len(s.all) > 1 {
+		for _, pool := range s.m.ChangedPools() {
+			s.pools[pool].push(s.end, s.m.OwnTotals(int(pool)))
+			s.isCrowded = s.isCrowded || !s.pools[pool].hasRoom(s.slowest)
+		}
+	}
+	s.events = s.m.Events()
+	s.phase = phaseTelling
+	s.tell()
+}
+
+// tell moves events to the outbox as far as it has room; after the last one the group is
+// done.
+func (s *shard) tell() bool {
+	if len(s.events) > 0 {
+		told := s.out.Claim(len(s.events))
+		if told == 0 {
+			return false
+		}
+		for i := range told {
+			*s.out.Slot(i) = s.events[i]
+		}
+		s.out.Publish(told)
+		if s.events = s.events[told:]; len(s.events) > 0 {
+			return true
+		}
+	}
+	s.applied.store(s.group[0].Seq)
+	s.leave(len(s.group))
+	return true
+}
+
+// leave passes the current item.
+func (s *shard) leave(size int) {
+	s.events, s.phase, s.pos = nil, phaseNext, s.end
+	s.done.store(s.end)
+	s.ring.Release(s.index, size)
+}
+
+// hasRoom reports whether every pool can take a new version. It looks at the others only
+// once a pool has used up the room that it found when it looked last.
+func (s *shard) hasRoom() bool {
+	if !s.isCrowded {
+		return true
+	}
+	s.slowest = s.pos
+	for _, other := range s.all {
+		s.slowest = min(s.slowest, other.done.load())
+	}
+	for i := range s.pools {
+		if !s.pools[i].hasRoom(s.slowest) {
+			return false
+		}
+	}
+	s.isCrowded = false
+	return true
+}
+
+// othersReached reports whether every other shard's cursor has reached place pos.
+func (s *shard) othersReached(of func(*shard) *cursor, pos uint64) bool {
+	for _, other := range s.all {
+		if other != s && of(other).load() < pos {
+			return false
+		}
+	}
+	return true
+}
+
+func doneCursor(s *shard) *cursor  { return &s.done }
+func votedCursor(s *shard) *cursor { return &s.voted }
+func askedCursor(s *shard) *cursor { return &s.asked }
