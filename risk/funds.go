@@ -161,11 +161,20 @@ func (m *Machine) transferVerdict(c *Command) Reason {
 	case t == nil:
 		return ReasonUnknownToken
 	}
+	receiver := ReasonNone
 	if to := m.accountAt(c.Other()); to != nil {
-		if _, _, reason := m.wallet(to, c.Wallets[1], c.Token()); reason != ReasonNone {
-			return reason
-		}
+		_, _, receiver = m.wallet(to, c.Wallets[1], c.Token())
 	}
+	sender := m.senderVerdict(c, t)
+	if receiver != ReasonNone && (sender == ReasonNone || receiver < sender) {
+		m.answer.Flags &^= EventHasAmounts
+		m.answer.Rule, m.answer.Field = RuleNone, 0
+		return receiver
+	}
+	return sender
+}
+
+func (m *Machine) senderVerdict(c *Command, t *token) Reason {
 	v, reason := m.amountOf(c, t)
 	if reason != ReasonNone {
 		return reason

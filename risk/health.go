@@ -3,9 +3,11 @@ package risk
 // settles reports whether a token is judged for an account: it is the numeraire, can be
 // borrowed, or collateralises a dex the account uses.
 func (m *Machine) settles(f *figures, q uint32) bool {
-	if q == m.numeraire || m.tokens[q].isBorrowable {
-		return true
-	}
+	return q == m.numeraire || m.tokens[q].isBorrowable || m.settlesDex(f, q)
+}
+
+// settlesDex reports whether a token collateralises a dex the account uses.
+func (m *Machine) settlesDex(f *figures, q uint32) bool {
 	for i := range f.usedN {
 		if m.dexes[f.used[i]].collateral == q {
 			return true

@@ -94,15 +94,16 @@ func (m *Machine) withdrawableOf(a *account, d *dexFigures) i128 {
 	return nonNegative(d.crossValue.Sub(keep).Sub(d.orderMargin))
 }
 
-// readBalances fills every token the account holds, the numeraire, and under portfolio
-// margin every token that can be lent.
+// readBalances fills every token the account holds, the numeraire, outside standard mode
+// the collateral of its dexes, and under portfolio margin every token that can be lent.
 func (m *Machine) readBalances(a *account, f *figures, v *AccountView) {
 	v.Balances = v.Balances[:0]
 	main := m.tokenFiguresOf(a, f, m.numeraire)
 	for slot := range m.tokenCount {
 		t := &m.tokens[slot]
 		b := m.balanceOf(a, uint16(slot))
-		if !t.isListed || b == nil && slot != m.numeraire && (a.mode != ModePortfolio || t.pool < 0) {
+		isCounted := a.mode == ModePortfolio && t.pool >= 0 || a.mode != ModeStandard && m.settlesDex(f, slot)
+		if !t.isListed || b == nil && slot != m.numeraire && !isCounted {
 			continue
 		}
 		v.Balances = append(v.Balances, m.readBalance(a, f, b, slot, &main))

@@ -99,27 +99,48 @@ func (m *Machine) criticalPrices(a *account, f *figures, i int, p *perp, notiona
 	return venue, venue
 }
 
-// triggerPrice solves PMR = 0.95 on the branch that holds at the solution: with B = 0
-// MM = 0.95(Nc+LC), which needs Nc >= 19 LC there; with B > 0 1.05 MM = Nc + 0.95 LC. An added offset counts
-// with MM; one that is a floor is left out.
+// triggerPrice solves PMR = 0.95, R = 0.95 (Nc + B + LC), on the branch that holds at the
+// solution: B is zero or not, and a floored offset stands in for MM or not. In hundredths:
+//
+//	B = 0          100 MM = 95 Nc + 95 LC - 100 added
+//	B = 0, floor        0 = 95 Nc + 95 LC - 100 offset
+//	B > 0          105 MM = 100 Nc + 95 LC - 100 added
+//	B > 0, floor     5 MM = 100 Nc + 95 LC - 100 offset
 func (m *Machine) triggerPrice(l *line, t *tokenFigures, i int, p *perp) Amount {
-	fixed := mustFit(t.LC.MulInt64(95))
-	if m.params.OffsetMode == OffsetAdd {
-		fixed = fixed.Sub(mustFit(m.offsetUnits(t.token).MulInt64(100)))
+	offset := m.offsetUnits(t.token)
+	for branch := range 4 {
+		isShort, isFloored := branch&1 == 1, branch&2 == 2
+		if isFloored && m.params.OffsetMode != OffsetFloor {
+			break
+		}
+		e := *l
+		e.alpha, e.beta, e.fixed = 100, 95, mustFit(t.LC.MulInt64(95))
+		if isShort {
+			e.alpha, e.beta = 105, 100
+		}
+		if isFloored {
+			e.alpha -= 100
+		}
+		if isFloored || m.params.OffsetMode == OffsetAdd {
+			e.fixed = e.fixed.Sub(mustFit(offset.MulInt64(100)))
+		}
+		px, notional := m.solve(&e, i, p)
+		if px.IsNull {
+			continue
+		}
+		mm := p.maintenance(notional).Add(l.otherMM)
+		if m.positions.size[i] < 0 {
+			notional = notional.Neg()
+		}
+		holds := l.equityZero.Add(notional).Less(mm) == isShort
+		if m.params.OffsetMode == OffsetFloor {
+			holds = holds && mm.Less(offset) == isFloored
+		}
+		if holds {
+			return px
+		}
 	}
-	funded := *l
-	funded.alpha, funded.beta, funded.fixed = 100, 95, fixed
-	px, notional := m.solve(&funded, i, p)
-	if m.positions.size[i] < 0 {
-		notional = notional.Neg()
-	}
-	if net := l.equityZero.Add(notional); !px.IsNull && !net.Less(mustFit(t.LC.MulInt64(19))) {
-		return px
-	}
-	short := *l
-	short.alpha, short.beta, short.fixed = 105, 100, fixed
-	px, _ = m.solve(&short, i, p)
-	return px
+	return none(10)
 }
 
 // solve finds the price, at 1e-10 half even, at which a line holds with the tier that

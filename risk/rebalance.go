@@ -67,6 +67,13 @@ func (m *Machine) wishes(slot uint32, a *account, f *figures, rank uint32, dst [
 			m.balanceFor(a, uint16(q))
 		}
 	}
+	for at := a.orderHead; at != 0; at = m.orders.items[at].next { // so does a token that orders hold
+		if o := &m.orders.items[at]; o.market&SpotBit != 0 && o.isHolding() {
+			if q, _ := m.spotHold(o); m.tokens[q].pool >= 0 {
+				m.balanceFor(a, uint16(q))
+			}
+		}
+	}
 	items := m.balances.of(&a.balances)
 	for i := range items {
 		b := &items[i]
