@@ -11,7 +11,7 @@ import "runtime"
 //
 // Spinning is for a core of one's own. With as many stages as cores, or more, a spinning stage
 // keeps the core from the one it waits for: they must yield at once and park early. An item's
-// way round four stages on two cores took 0.4 to 0.6 us with 8 yields, 20 us with 1,000 spins
+// way round four stages on two cores took 0.3 to 0.6 us with 8 yields, 20 us with 1,000 spins
 // before them and 200 us and more with 10,000 (BenchmarkIdle). Two stages on two cores gained nothing
 // by spinning and lost as much whenever Go had both on one thread.
 // A goroutine that idles so should not be locked to a thread: its every yield is then a system call.

@@ -64,7 +64,8 @@ type Machine struct {
 	joined       []uint32 // accounts of this shard that a joint group touched
 	sweptE12     i128     // running equity of a sweep's simple accounts
 	sweepSubUnit int64
-	isTick       bool // the group is a price tick
+	isTick       bool    // the group is a price tick
+	noBalance    balance // scratch: a token that an account does not hold
 }
 
 // New returns an empty machine for one shard. It panics on a Config that cannot be, as a
@@ -259,9 +260,6 @@ func hasAccount(k Kind) bool {
 
 func (m *Machine) emit(e Event) {
 	e.Seq, e.TimeMs, e.N = m.seq, m.timeMs, uint32(len(m.events))
-	if e.Kind != EventFunding && e.Market == 0 {
-		e.Market = NoSlot
-	}
 	m.events = append(m.events, e)
 }
 

@@ -84,6 +84,12 @@ const (
 	SpotBit uint32 = 1 << 31
 )
 
+// Offsets of Event.Field for numbers of the parts of a list_token group.
+const (
+	FieldRates  = 4 // PartRates: ltv, base, slope, kink
+	FieldLimits = 8 // PartLimits: reserve factor, takeover width
+)
+
 // WalletDefault and its kin name the wallet of a deposit, withdrawal or transfer.
 const (
 	WalletDefault uint32 = 0 // by mode: see MODEL.md §8

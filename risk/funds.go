@@ -240,7 +240,11 @@ func (m *Machine) lend(c *Command) Reason {
 			return reason
 		}
 	}
-	b := m.balanceFor(a, uint16(c.Token()))
+	b := m.balanceOf(a, uint16(c.Token()))
+	if b == nil {
+		b = &m.noBalance // nothing there to lend or repay: only a borrow adds one
+		*b = balance{key: uint16(c.Token())}
+	}
 	sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
 	var reason Reason
 	switch c.Kind { //nolint:exhaustive // the four lending kinds only
@@ -331,6 +335,7 @@ func (m *Machine) borrow(c *Command, a *account, b *balance, t *token, v i128, s
 	case sums.cash.Less(v):
 		return ReasonPoolIlliquid
 	}
+	b = m.balanceFor(a, b.key)
 	m.borrowOut(b, v)
 	m.tellLending(EventBorrowed, m.lendingRequest(c), v, m.debt(b))
 	return ReasonNone

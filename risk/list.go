@@ -92,7 +92,7 @@ func (m *Machine) readTokenTerms(group []Command, t *token) Reason {
 	for i, p := range terms {
 		v, ok := rescale(rates, i, 12)
 		if !ok || v < 0 || v > 1000*rateOne {
-			return m.refuseField(ReasonInvalidAmount, uint8(i))
+			return m.refuseField(ReasonInvalidAmount, FieldRates+uint8(i))
 		}
 		*p = v
 	}
@@ -102,7 +102,7 @@ func (m *Machine) readTokenTerms(group []Command, t *token) Reason {
 	}
 	t.reserveE12 = reserve
 	if t.takeoverWidth, ok = rescale128(limits, 1, 8); !ok {
-		return m.refuseField(ReasonInvalidAmount, 1)
+		return m.refuseField(ReasonInvalidAmount, FieldLimits+1)
 	}
 	return ReasonNone
 }

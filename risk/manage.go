@@ -31,7 +31,7 @@ func (m *Machine) release(a *account, slot uint32) {
 	o := &m.orders.items[slot]
 	size, _ := m.marketDecimals(o.market)
 	m.emit(Event{
-		Kind: EventOrderReleased, Phase: phaseOrders, Rank: uint64(o.account), Account: o.account, Market: o.market,
+		Kind: EventOrderReleased, Phase: phaseOrders, Rank: uint64(o.account), Account: o.account, Market: o.market, Token: NoSlot,
 		OrderHi: o.idHi, OrderLo: o.idLo, OrderForm: o.form, Amount: fixedpoint.I128(o.size), Decimals: size,
 	})
 	m.unrest(a, slot)
@@ -331,7 +331,7 @@ func (m *Machine) setMode(c *Command) Reason {
 	a.mode = Mode(c.Mode)
 	m.emit(Event{
 		Kind: EventModeChanged, Phase: phaseOrders, Rank: uint64(c.Account()), Account: c.Account(),
-		Amount: fixedpoint.I128(int64(c.Mode)),
+		Market: NoSlot, Token: NoSlot, Amount: fixedpoint.I128(int64(c.Mode)),
 	})
 	m.rebalance(c.Account(), a)
 	return ReasonNone
@@ -354,7 +354,9 @@ func (m *Machine) halt(c *Command) Reason {
 			if isHalt {
 				a.flags |= accountHalted
 			}
-			m.emit(Event{Kind: kind, Phase: phaseOrders, Rank: uint64(c.Account()), Account: c.Account()})
+			m.emit(Event{
+				Kind: kind, Phase: phaseOrders, Rank: uint64(c.Account()), Account: c.Account(), Market: NoSlot, Token: NoSlot,
+			})
 		}
 		return ReasonNone
 	case c.Has(FlagMarket):
@@ -366,11 +368,11 @@ func (m *Machine) halt(c *Command) Reason {
 		} else {
 			m.perps[c.Market()].isHalted = isHalt
 		}
-		m.emitOnce(Event{Kind: kind, Phase: phaseGlobal, Market: c.Market()})
+		m.emitOnce(Event{Kind: kind, Phase: phaseGlobal, Market: c.Market(), Token: NoSlot})
 		return ReasonNone
 	case c.Has(FlagAll):
 		m.haltAll = isHalt
-		m.emitOnce(Event{Kind: kind, Phase: phaseGlobal, Market: NoSlot})
+		m.emitOnce(Event{Kind: kind, Phase: phaseGlobal, Market: NoSlot, Token: NoSlot})
 		return ReasonNone
 	}
 	return ReasonUnknownMarket

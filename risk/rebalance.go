@@ -135,7 +135,7 @@ func (m *Machine) give(a *account, r *Request, g grant) {
 
 func (m *Machine) tellLending(kind EventKind, r *Request, amount, after i128) {
 	m.emit(Event{
-		Kind: kind, Phase: phaseLending, Rank: uint64(r.Account), Account: r.Account, Token: r.Token,
+		Kind: kind, Phase: phaseLending, Rank: uint64(r.Account), Account: r.Account, Market: NoSlot, Token: r.Token,
 		Amount: amount, Amount2: after, Decimals: m.tokens[r.Token].wei,
 	})
 }
@@ -147,17 +147,32 @@ func (m *Machine) rebalance(slot uint32, a *account) { m.rebalanceFrom(slot, a, 
 // keeps them true.
 func (m *Machine) rebalanceFrom(slot uint32, a *account, f *figures) {
 	if a.mode != ModeStandard {
-		requests := m.wishes(slot, a, f, 0, m.wishBuf[:0])
-		m.wishBuf = requests
-		for i := range requests {
-			r := &requests[i]
-			t := &m.tokens[r.Token]
-			sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
-			m.give(a, r, grantOf(r, t, &sums))
+		for round := 0; round < 2; round++ {
+			if hasNewCollateral := m.askPools(slot, a, f); !hasNewCollateral {
+				break // what was lent in the first round may carry debt in the second
+			}
 		}
 		m.push(a, f)
 	}
 	m.settled(slot, a, f)
+}
+
+// askPools grants what an account that decides alone asks for, and reports whether it
+// lent collateral while something else was left short.
+func (m *Machine) askPools(slot uint32, a *account, f *figures) (hasNewCollateral bool) {
+	requests := m.wishes(slot, a, f, 0, m.wishBuf[:0])
+	m.wishBuf = requests
+	isShort := false
+	for i := range requests {
+		r := &requests[i]
+		t := &m.tokens[r.Token]
+		sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
+		g := grantOf(r, t, &sums)
+		m.give(a, r, g)
+		isShort = isShort || g.unsupply.Add(g.borrow).Less(r.Out)
+		hasNewCollateral = hasNewCollateral || t.ltvE12 > 0 && g.supply.Sign() > 0
+	}
+	return isShort && hasNewCollateral
 }
 
 // settled refreshes derived data of an account that changed and tells its band.

@@ -123,16 +123,30 @@ func (m *Machine) isSafeLend(h *hotAccount, a *account) bool {
 		return false
 	}
 	net := cross.Add(mustFit(m.lendValue(a).MulInt64(m.sweepSubUnit)))
-	return !net.Less(scaleE12(notional, sub/uint64(h.step)+1))
+	net = net.Sub(roundingE12(h, m.sweepSubUnit))
+	return !net.Less(scaleE12(notional, sub/uint64(h.step)+1)) && m.coversOffset(net, scaleE12(maintenance, sub))
+}
+
+// coversOffset reports that an offset in force cannot put an account past its trigger:
+// twice the maintenance margin and the offset are there. All at 1e-12.
+func (m *Machine) coversOffset(net, maintenance i128) bool {
+	if m.params.OffsetMode == OffsetNone {
+		return true
+	}
+	need := maintenance.Add(mustFit(m.offsetUnits(m.numeraire).MulInt64(m.sweepSubUnit)))
+	return !net.Less(need.Add(need))
 }
 
 // isSafe reports that a simple account is above any initial requirement it can have:
 // equity x step >= Σ notional. Cheap and one-sided: a false answer is looked at exactly.
 func (m *Machine) isSafe(h *hotAccount) bool {
 	equity, notional := m.hotEquity(h)
-	scaled, ok := equity.MulInt64(int64(h.step))
+	scaled, ok := equity.Sub(roundingE12(h, m.sweepSubUnit)).MulInt64(int64(h.step))
 	return ok && !scaled.Less(notional)
 }
+
+// roundingE12 bounds what rounding up per position adds to a requirement, at 1e-12.
+func roundingE12(h *hotAccount, subUnit int64) i128 { return fixedpoint.Mul64(int64(h.count), subUnit) }
 
 // hotEquity returns a simple account's equity and gross notional at 1e-12.
 func (m *Machine) hotEquity(h *hotAccount) (equity, notional i128) {
@@ -202,7 +216,7 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 	s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
 	sub := uint64(m.sweepSubUnit)
 	band := HealthHealthy
-	if equityE12.Less(scaleE12(notional, sub/uint64(h.step)+1)) || equityE12.Less(scaleE12(maintenance, sub)) {
+	if equityE12.Sub(roundingE12(h, m.sweepSubUnit)).Less(scaleE12(notional, sub/uint64(h.step)+1)) || equityE12.Less(scaleE12(maintenance, sub)) {
 		a := &m.accounts[local]
 		band = m.healthOf(a, m.evaluate(a))
 	}
@@ -221,7 +235,8 @@ func (m *Machine) sumLend(s *Sums, h *hotAccount, a *account) {
 	s.Equity = s.Equity.Add(net)
 	s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
 	band := HealthHealthy
-	if net.Less(units128(notional/uint64(h.step)+1)) || net.Less(units128(maintenance)) {
+	isCovered := m.params.OffsetMode == OffsetNone
+	if !isCovered || net.Less(units128(notional/uint64(h.step)+uint64(h.count)+1)) || net.Less(units128(maintenance)) {
 		band = m.healthOf(a, m.evaluate(a))
 	}
 	s.Bands[band]++

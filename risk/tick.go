@@ -151,7 +151,7 @@ func (m *Machine) funding(group []Command) Reason {
 			p.rateE12 = rate
 			m.refreshPerp(group[g].Ref[i])
 			m.emitOnce(Event{
-				Kind: EventFunding, Phase: phaseGlobal, Market: group[g].Ref[i], Amount: fixedpoint.I128(rate), Decimals: 12,
+				Kind: EventFunding, Phase: phaseGlobal, Market: group[g].Ref[i], Token: NoSlot, Amount: fixedpoint.I128(rate), Decimals: 12,
 			})
 		}
 	}

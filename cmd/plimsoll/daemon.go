@@ -94,7 +94,7 @@ func apply[T any](d *daemon, commands []T) error {
 		if err != nil {
 			return fmt.Errorf("encode commands: %w", err)
 		}
-		if err = d.applyBody(decoder, body); err != nil {
+		if err := d.applyBody(decoder, body); err != nil {
 			return err
 		}
 	}

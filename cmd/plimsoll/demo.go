@@ -30,17 +30,35 @@ func newDemoFlags() (*flags, *demoOptions) {
 	f := newFlags("demo", "Starts the daemon in this process on captured markets and accounts, adds synthetic accounts drawn around\n"+
 		"them, streams ticks that move as the captured prices did, and prints a live table. HTTP is served all the while.\n"+
 		"NOTHING IS KEPT.")
-	f.number(&o.accounts, option{"accounts", "N", "Synthetic accounts.", "fewer for a quick look, more to see where this machine ends."})
+	f.number(&o.accounts, option{
+		"accounts", "N", "Synthetic accounts.",
+		"fewer for a quick look, more to see where this machine ends.",
+	})
 	f.number(&o.seconds, option{"seconds", "S", "How long ticks are streamed; 0 = until interrupted.", "scripts want an end."})
-	f.toggle(&o.isJSON, option{"json", "", "Prints the figures as one JSON line, last on stdout; the table goes to stderr.", "scripts read it."})
-	f.text(&s.listen, option{"listen", "HOST:PORT", "Address of the HTTP API, loopback only.", "the port is taken; port 0 takes any free one."})
-	f.number64(&o.seed, option{"seed", "K", "Seed of accounts and ticks.", "another market; equal seeds give equal accounts and ticks."})
-	f.number(&o.tickMs, option{"tick-ms", "MS", "Market time of one tick, in milliseconds (the venue's oracle moves every 3 s).",
-		"longer steps make accounts change bands sooner."})
-	f.number(&s.cfg.Shards, option{"shards", "N", "Accounts are split this many ways (half the cores less one by default).",
-		"faster ticks on many cores; more than physical cores slows every tick."})
-	f.number(&s.cfg.Threads, option{"threads", "N", "Goroutines that run the pipeline; 0 chooses by cores.",
-		"see how ticks gain from threads on this machine."})
+	f.toggle(&o.isJSON, option{
+		"json", "", "Prints the figures as one JSON line, last on stdout; the table goes to stderr.",
+		"scripts read it.",
+	})
+	f.text(&s.listen, option{
+		"listen", "HOST:PORT", "Address of the HTTP API, loopback only.",
+		"the port is taken; port 0 takes any free one.",
+	})
+	f.number64(&o.seed, option{
+		"seed", "K", "Seed of accounts and ticks.",
+		"another market; equal seeds give equal accounts and ticks.",
+	})
+	f.number(&o.tickMs, option{
+		"tick-ms", "MS", "Market time of one tick, in milliseconds (the venue's oracle moves every 3 s).",
+		"longer steps make accounts change bands sooner.",
+	})
+	f.number(&s.cfg.Shards, option{
+		"shards", "N", "Accounts are split this many ways (half the cores less one by default).",
+		"faster ticks on many cores; more than physical cores slows every tick.",
+	})
+	f.number(&s.cfg.Threads, option{
+		"threads", "N", "Goroutines that run the pipeline; 0 chooses by cores.",
+		"see how ticks gain from threads on this machine.",
+	})
 	return f, o
 }
 
@@ -70,12 +88,12 @@ func demo(ctx context.Context, p *process) int {
 	}
 	listener, err := listen(ctx, o.serve.listen, false)
 	if err != nil {
-		fmt.Fprintf(p.stderr, "plimsoll demo: cannot listen on %s: %v\n", o.serve.listen, err)
+		printf(p.stderr, "plimsoll demo: cannot listen on %s: %v\n", o.serve.listen, err)
 		return exitListen
 	}
 	d, err := newDaemon(&o.serve.cfg, listener)
 	if err != nil {
-		fmt.Fprintf(p.stderr, "plimsoll demo: %v\n", err)
+		printf(p.stderr, "plimsoll demo: %v\n", err)
 		return exitFault
 	}
 	d.start()
@@ -90,19 +108,19 @@ func demo(ctx context.Context, p *process) int {
 	}
 	switch {
 	case errors.Is(err, context.Canceled) && !s.hasRun:
-		fmt.Fprintln(p.stderr, "plimsoll demo: interrupted while loading")
+		printf(p.stderr, "plimsoll demo: interrupted while loading\n")
 		return exitDone
 	case err != nil && !errors.Is(err, context.Canceled):
-		fmt.Fprintf(p.stderr, "plimsoll demo: %v\n", err)
+		printf(p.stderr, "plimsoll demo: %v\n", err)
 		return exitFault
 	}
 	if o.isJSON {
 		line, err := json.Marshal(&s.summary)
 		if err != nil {
-			fmt.Fprintf(p.stderr, "plimsoll demo: %v\n", err)
+			printf(p.stderr, "plimsoll demo: %v\n", err)
 			return exitFault
 		}
-		fmt.Fprintf(p.stdout, "%s\n", line)
+		printf(p.stdout, "%s\n", line)
 	}
 	return exitDone
 }
@@ -139,7 +157,7 @@ func (s *show) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = s.load(ctx, m, &u, captures); err != nil {
+	if err := s.load(ctx, m, &u, captures); err != nil {
 		return err
 	}
 	s.hasRun = true
@@ -155,10 +173,11 @@ func (s *show) opening(u *universe.Universe) {
 		}
 	}
 	median, btc := s.fit.volatilities()
-	s.screen.line("Plimsoll %s answers on %s (try %s/v1/status); shards: %d; NOTHING IS KEPT", versionText(), s.d.url(), s.d.url(), s.d.shards)
+	s.screen.line("Plimsoll %s answers on %s (try %s/v1/status); shards: %d; NOTHING IS KEPT",
+		versionText(), s.d.url(), s.d.url(), s.d.shards)
 	s.screen.line("markets: %d perps (%d delisted, halted), %d dexes, %d tokens, %d spot pairs",
 		len(u.Perps), delisted, len(u.Dexes), len(u.Tokens), len(u.Spots))
-	s.screen.line("ticks: %d perps with a history of captures; daily volatility BTC %s %%, median perp %s %%; one tick is %s of market time",
+	s.screen.line("ticks: %d perps with a history; daily volatility BTC %s %%, median perp %s %%; one tick is %s of market time",
 		s.fit.moved, decimalText(btc, 2), decimalText(median, 2), time.Duration(s.o.tickMs)*time.Millisecond)
 }
 
@@ -186,11 +205,11 @@ func (s *show) importCaptures(u *universe.Universe) ([]*captured, error) {
 			capture: c.name, account: c.account, slot: s.d.dir.Account([]byte(c.account)), venue: c.ratio,
 		})
 		if movedPPM > 0 {
-			s.screen.line("%s: its two replies were taken seconds apart; marks are moved by at most %d millionths to the moment of the ratio",
+			s.screen.line("%s: a capture of two replies, seconds apart; marks moved by <= %d millionths to the moment of the ratio",
 				c.name, movedPPM)
 		}
 	}
-	s.screen.line("captured accounts: %d, imported at their captured prices (%d positions and balances in unlisted markets and tokens left out)",
+	s.screen.line("captured accounts: %d, imported at their captured prices (%d positions and balances of unlisted markets left out)",
 		len(captures), im.skipped)
 	for i := range s.figures.ratios {
 		r := &s.figures.ratios[i]
@@ -225,8 +244,8 @@ func (s *show) load(ctx context.Context, m *market, u *universe.Universe, captur
 	s.summary.LoadPerSecond = json.Number(rateText(uint64(l.loaded), took))
 	debug.FreeOSMemory() // what growing left behind
 	resident := residentBytes()
-	s.screen.line("loaded in %s s, %s accounts/s; resident memory %s MB, everything included: %s bytes an account", s.summary.LoadSeconds,
-		s.summary.LoadPerSecond, countText(resident/million), countText(resident/uint64(max(1, l.loaded))))
+	s.screen.line("loaded in %s s, %s accounts/s; resident memory %s MB, everything included: %s bytes an account",
+		s.summary.LoadSeconds, s.summary.LoadPerSecond, countText(resident/million), countText(resident/uint64(max(1, l.loaded))))
 	return err
 }
 
@@ -315,5 +334,5 @@ func (p *progress) print(loaded int, end string) {
 			bar[i] = '#'
 		}
 	}
-	fmt.Fprintf(p.screen.w, "\r\x1b[2K[%s] %s%s", bar[:], text, end)
+	printf(p.screen.w, "\r\x1b[2K[%s] %s%s", bar[:], text, end)
 }

@@ -14,7 +14,7 @@ import (
 // Limits of the loader. Two batches are in flight: one is drawn while the other is applied,
 // and together they leave half of ingress to HTTP users.
 const (
-	loadRecords = 2048 // records of one batch
+	loadRecords = 1024 // records of one batch
 	loadFlights = 2
 )
 

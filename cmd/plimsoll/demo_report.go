@@ -85,7 +85,7 @@ func newScreen(w io.Writer) *screen {
 	return s
 }
 
-func (s *screen) line(format string, args ...any) { fmt.Fprintf(s.w, format+"\n", args...) }
+func (s *screen) line(format string, args ...any) { printf(s.w, format+"\n", args...) }
 
 // show prints the figures of this moment.
 func (s *screen) show(f *figures) {
@@ -95,10 +95,10 @@ func (s *screen) show(f *figures) {
 	}
 	lines := panel(f)
 	if s.height > 0 {
-		fmt.Fprintf(s.w, "\x1b[%dA", s.height)
+		printf(s.w, "\x1b[%dA", s.height)
 	}
 	for _, line := range lines {
-		fmt.Fprintf(s.w, "\x1b[2K%s\n", line)
+		printf(s.w, "\x1b[2K%s\n", line)
 	}
 	s.height = len(lines)
 }
@@ -108,45 +108,55 @@ func panel(f *figures) []string {
 	b := &f.sums.Bands
 	lines := []string{
 		"",
-		fmt.Sprintf("ticks        %s/s, %s so far; market time %s", rateText(f.lately, f.latelyIn), countText(f.ticks), marketText(f.marketMs)),
-		fmt.Sprintf("per tick     p50 %s, p99 %s, longest %s", spanText(f.times.quantile(500)), spanText(f.times.quantile(990)), spanText(f.times.longest)),
-		fmt.Sprintf("re-margined  %s accounts a tick, %s accounts/s", countText(f.remargined()), perSecondText(f.lately*f.remargined(), f.latelyIn)),
-		fmt.Sprintf("health       healthy %s   at risk %s   liquidatable %s   backstop %s   idle %s", countText(b[risk.HealthHealthy]),
-			countText(b[risk.HealthAtRisk]), countText(b[risk.HealthLiquidatable]), countText(b[risk.HealthBackstop]), countText(b[risk.HealthNone])),
+		fmt.Sprintf("ticks        %s/s, %s so far; market time %s",
+			rateText(f.lately, f.latelyIn), countText(f.ticks), marketText(f.marketMs)),
+		fmt.Sprintf("per tick     p50 %s, p99 %s, longest %s",
+			spanText(f.times.quantile(500)), spanText(f.times.quantile(990)), spanText(f.times.longest)),
+		fmt.Sprintf("re-margined  %s accounts a tick, %s accounts/s",
+			countText(f.remargined()), perSecondText(f.lately*f.remargined(), f.latelyIn)),
+		fmt.Sprintf("health       healthy %s   at risk %s   liquidatable %s   backstop %s   idle %s",
+			countText(b[risk.HealthHealthy]), countText(b[risk.HealthAtRisk]), countText(b[risk.HealthLiquidatable]),
+			countText(b[risk.HealthBackstop]), countText(b[risk.HealthNone])),
 		fmt.Sprintf("totals       equity %s USD, notional %s USD, maintenance margin %s USD, %s positions",
 			dollarText(f.sums.Equity), dollarText(f.sums.Notional), dollarText(f.sums.Maintenance), countText(f.sums.Positions)),
-		fmt.Sprintf("%-34s %-14s %-22s %s", "portfolio margin ratio", "now", "at the captured prices", "the venue said"),
+		fmt.Sprintf("%-34s  %-14s  %-22s  %s", "portfolio margin ratio", "now", "at the captured prices", "the venue said"),
 	}
 	for i := range f.ratios {
 		r := &f.ratios[i]
-		lines = append(lines, fmt.Sprintf("  %-32s %-14s %-22s %s", r.capture, r.now, r.atPrice, r.venue))
+		lines = append(lines, fmt.Sprintf("  %-32s  %-14s  %-22s  %s", r.capture, r.now, r.atPrice, r.venue))
 	}
 	return lines
 }
 
+// Columns of a row, head and figures alike.
+const columns = "%9s %8s %9s %9s %9s %13s %15s %11s %9s %12s %9s %18s"
+
 // row prints one line, and from time to time what its columns are.
 func (s *screen) row(f *figures) {
 	const rowsPerHead = 20
+	var text strings.Builder
 	if s.rows%rowsPerHead == 0 {
-		head := fmt.Sprintf("%9s %8s %9s %9s %9s %13s %15s %11s %9s %12s %9s %20s", "market", "ticks/s", "p50", "p99", "longest",
-			"accounts/tick", "accounts/s", "healthy", "at risk", "liquidatable", "backstop", "equity USD")
+		printf(&text, columns, "market", "ticks/s", "p50", "p99", "longest", "accounts/tick", "accounts/s", "healthy",
+			"at risk", "liquidatable", "backstop", "equity USD")
 		for i := range f.ratios {
-			head += fmt.Sprintf("  %s (venue %s)", shortName(f.ratios[i].capture), f.ratios[i].venue)
+			printf(&text, "  %s", ratioHead(&f.ratios[i]))
 		}
-		s.line("%s", head)
+		text.WriteByte('\n')
 	}
 	s.rows++
 	b := &f.sums.Bands
-	row := fmt.Sprintf("%9s %8s %9s %9s %9s %13s %15s %11s %9s %12s %9s %20s", marketText(f.marketMs), rateText(f.lately, f.latelyIn),
-		spanText(f.times.quantile(500)), spanText(f.times.quantile(990)), spanText(f.times.longest), countText(f.remargined()),
+	printf(&text, columns, marketText(f.marketMs), rateText(f.lately, f.latelyIn), spanText(f.times.quantile(500)),
+		spanText(f.times.quantile(990)), spanText(f.times.longest), countText(f.remargined()),
 		perSecondText(f.lately*f.remargined(), f.latelyIn), countText(b[risk.HealthHealthy]), countText(b[risk.HealthAtRisk]),
 		countText(b[risk.HealthLiquidatable]), countText(b[risk.HealthBackstop]), dollarText(f.sums.Equity))
 	for i := range f.ratios {
-		r := &f.ratios[i]
-		row += fmt.Sprintf("  %-*s", len(shortName(r.capture))+len(r.venue)+len(" (venue )"), r.now)
+		printf(&text, "  %*s", len(ratioHead(&f.ratios[i])), f.ratios[i].now)
 	}
-	s.line("%s", strings.TrimRight(row, " "))
+	s.line("%s", text.String())
 }
+
+// ratioHead heads the column of a captured account: "lifi (venue 0.133131833)".
+func ratioHead(r *ratioNow) string { return shortName(r.capture) + " (venue " + r.venue + ")" }
 
 // shortName returns the source of a capture: "lifi" of "lifi_portfolio_margin".
 func shortName(capture string) string {

@@ -210,6 +210,9 @@ func part(v, partE6 int64) int64 {
 
 // book is the perps side of an account under construction, by dex.
 type book struct {
+	mode       risk.Mode
+	scaleE6    int64    // of this account's notionals
+	isIsolated bool     // the next position is
 	valueE6    [2]int64 // signed notional of cross positions
 	requiredE6 [2]int64
 	isolatedE6 int64
@@ -222,9 +225,9 @@ func (s *synthesizer) account(dst []risk.Command, name []byte) []risk.Command {
 	dst = append(dst, risk.Command{Kind: risk.KindImportAccount, Mode: uint8(mode)})
 	dst[first].SetName(name)
 	dst[first].Ref[risk.RefOther] = risk.NoAccount
-	var b book
-	dst = s.positions(dst, mode, &b)
-	dst = s.money(dst, mode, &b)
+	b := book{mode: mode, scaleE6: part(s.scaleE6, s.spreadE6(accountSpread))}
+	dst = s.positions(dst, &b)
+	dst = s.money(dst, &b)
 	for i := range dst[first:] {
 		dst[first+i].GroupLeft = uint16(len(dst) - first - 1 - i)
 	}
@@ -232,7 +235,7 @@ func (s *synthesizer) account(dst []risk.Command, name []byte) []risk.Command {
 }
 
 // positions appends the positions of an account.
-func (s *synthesizer) positions(dst []risk.Command, mode risk.Mode, b *book) []risk.Command {
+func (s *synthesizer) positions(dst []risk.Command, b *book) []risk.Command {
 	count := 1
 	for range positionsMax - 1 {
 		if s.IntN(7) < 3 {
@@ -240,8 +243,7 @@ func (s *synthesizer) positions(dst []risk.Command, mode risk.Mode, b *book) []r
 		}
 	}
 	t := &s.templates[s.IntN(len(s.templates))]
-	scale := part(s.scaleE6, s.spreadE6(accountSpread))
-	isIsolated := mode != risk.ModePortfolio && s.IntN(oneInIsolated) == 0
+	b.isIsolated = b.mode != risk.ModePortfolio && s.IntN(oneInIsolated) == 0
 	hasBuilder := len(s.builder) > 0 && s.IntN(oneInBuilder) == 0
 	first := len(dst)
 	for k := range count {
@@ -253,7 +255,8 @@ func (s *synthesizer) positions(dst []risk.Command, mode risk.Mode, b *book) []r
 			in = &s.main[p.instrument]
 		}
 		if !holds(dst[first:], in.slot) { // of 190 perps the same one twice: rare, and then one less
-			dst = s.position(dst, mode, in, p, scale, isIsolated && k == 0, b)
+			dst = append(dst, s.position(in, p, b))
+			b.isIsolated = false
 		}
 	}
 	return dst
@@ -268,15 +271,14 @@ func holds(parts []risk.Command, perp uint32) bool {
 	return false
 }
 
-// position appends one position, and counts it.
-func (s *synthesizer) position(dst []risk.Command, mode risk.Mode, in *instrument, p *templatePosition, scale int64,
-	isIsolated bool, b *book) []risk.Command {
-	wanted := part(part(p.notionalE6, scale), s.spreadE6(positionSpread))
+// position draws one position, and counts it.
+func (s *synthesizer) position(in *instrument, p *templatePosition, b *book) risk.Command {
+	wanted := part(part(p.notionalE6, b.scaleE6), s.spreadE6(positionSpread))
 	size := max(1, min(max(wanted, notionalMinE6), notionalMaxE6)/in.mark)
 	notional := size * in.mark
 	leverage := min(p.leverage, in.leverage)
 	required := notional / int64(leverage)
-	if mode != risk.ModeStandard {
+	if b.mode != risk.ModeStandard {
 		required = max(required, notional/10)
 	}
 	c := risk.Command{Kind: risk.KindPartPosition, Leverage: leverage}
@@ -287,7 +289,7 @@ func (s *synthesizer) position(dst []risk.Command, mode risk.Mode, in *instrumen
 	}
 	c.SetNum(0, size, in.sz)
 	c.SetNum(1, part(notional, s.spreadE6(entrySpread)), 6)
-	if isIsolated {
+	if b.isIsolated {
 		equity := part(required, s.spreadE6(entrySpread))
 		c.Flags |= risk.FlagIsolated
 		c.SetNum(2, equity-value, 6)
@@ -297,12 +299,12 @@ func (s *synthesizer) position(dst []risk.Command, mode risk.Mode, in *instrumen
 		b.valueE6[d] += value
 		b.requiredE6[d] += required
 	}
-	return append(dst, c)
+	return c
 }
 
 // money appends the cash: so much equity that the requirement is the part of it that the
 // captured accounts show, give or take.
-func (s *synthesizer) money(dst []risk.Command, mode risk.Mode, b *book) []risk.Command {
+func (s *synthesizer) money(dst []risk.Command, b *book) []risk.Command {
 	usage := part(s.usagesE6[s.IntN(len(s.usagesE6))], s.spreadE6(usageSpread))
 	usage = min(max(usage, usageMinE6), usageMaxE6)
 	required := b.requiredE6[0] + b.requiredE6[1]
@@ -311,7 +313,7 @@ func (s *synthesizer) money(dst []risk.Command, mode risk.Mode, b *book) []risk.
 		equity = required
 	}
 	cross := equity // what stands in the dexes; the rest is idle or lent
-	if mode != risk.ModeStandard {
+	if b.mode != risk.ModeStandard {
 		cross = min(equity, required)
 	}
 	for dex := range b.requiredE6 {
@@ -325,9 +327,9 @@ func (s *synthesizer) money(dst []risk.Command, mode risk.Mode, b *book) []risk.
 		dst = append(dst, c)
 	}
 	switch {
-	case mode == risk.ModeStandard:
+	case b.mode == risk.ModeStandard:
 		return append(dst, s.balance(s.numeraire, equity/4, 0, 0))
-	case mode == risk.ModeUnified:
+	case b.mode == risk.ModeUnified:
 		return append(dst, s.balance(s.numeraire, equity+b.isolatedE6, 0, 0))
 	case len(s.collaterals) > 0 && s.IntN(oneInCollateral) == 0:
 		return s.withCollateral(dst, equity, required)

@@ -36,14 +36,17 @@ type fitted struct {
 	moved  int // perps with a history of several captures
 }
 
-// The captures' intervals in days, see universe.Move.
-var moveDays = [...]float64{1, 113.59, 53.64, 1}
+// returns are a perp's log returns between the captures.
+type returns [4]float64
+
+// moveDays returns the captures' intervals in days, see universe.Move.
+func moveDays() returns { return returns{1, 113.59, 53.64, 1} }
 
 // returnsOf returns a perp's log returns between the captures, each per square root of a
 // day, so that long and short intervals weigh alike.
-func returnsOf(m *universe.Move) (scaled [len(moveDays)]float64) {
+func returnsOf(m *universe.Move) (scaled returns) {
 	prices := [...]string{m.Aug21, m.Aug22, m.Dec13, m.Feb05, m.Feb06}
-	for i, days := range moveDays {
+	for i, days := range moveDays() {
 		scaled[i] = logReturn(prices[i], prices[i+1]) / math.Sqrt(days)
 	}
 	return scaled
@@ -65,7 +68,7 @@ func logReturn(from, to string) float64 {
 func fit(u *universe.Universe) fitted {
 	f := fitted{perps: map[string]dynamics{}}
 	moves := universe.Moves()
-	var btc [len(moveDays)]float64
+	var btc returns
 	for i := range moves {
 		if moves[i].Perp == "BTC" {
 			btc = returnsOf(&moves[i])
@@ -90,7 +93,7 @@ func fit(u *universe.Universe) fitted {
 	return f
 }
 
-func dot(a, b *[len(moveDays)]float64) (sum float64) {
+func dot(a, b *returns) (sum float64) {
 	for i := range a {
 		sum += a[i] * b[i]
 	}
@@ -99,21 +102,21 @@ func dot(a, b *[len(moveDays)]float64) (sum float64) {
 
 // fitDex gives the perps of a dex that have no dynamics yet those of the dex's last day.
 func (f *fitted) fitDex(u *universe.Universe, dex string, btc float64) {
-	var returns []float64
+	var lastDay []float64
 	for i := range u.Perps {
 		if p := &u.Perps[i]; p.Dex == dex && !p.IsDelisted {
-			returns = append(returns, logReturn(p.PrevDayPx, p.MarkPx))
+			lastDay = append(lastDay, logReturn(p.PrevDayPx, p.MarkPx))
 		}
 	}
-	if len(returns) == 0 || btc == 0 {
+	if len(lastDay) == 0 || btc == 0 {
 		return
 	}
 	mean, spread := 0.0, 0.0
-	for _, r := range returns {
-		mean += r / float64(len(returns))
+	for _, r := range lastDay {
+		mean += r / float64(len(lastDay))
 	}
-	for _, r := range returns {
-		spread += (r - mean) * (r - mean) / float64(len(returns))
+	for _, r := range lastDay {
+		spread += (r - mean) * (r - mean) / float64(len(lastDay))
 	}
 	d := dynamics{beta: mean / btc, own: math.Sqrt(spread)}
 	for i := range u.Perps {

@@ -77,34 +77,34 @@ func (f *flags) parse(args []string, lookupEnv func(string) (string, bool)) erro
 
 // printUsage prints one line a flag.
 func (f *flags) printUsage(w io.Writer) {
-	fmt.Fprintf(w, "Usage: plimsoll %s", f.verb)
+	printf(w, "Usage: plimsoll %s", f.verb)
 	for i := range f.order {
 		o := &f.order[i]
 		if o.arg == "" {
-			fmt.Fprintf(w, " [--%s]", o.name)
+			printf(w, " [--%s]", o.name)
 		} else {
-			fmt.Fprintf(w, " [--%s %s]", o.name, o.arg)
+			printf(w, " [--%s %s]", o.name, o.arg)
 		}
 	}
-	fmt.Fprintf(w, "\n'plimsoll %s --help' explains each.\n", f.verb)
+	printf(w, "\n'plimsoll %s --help' explains each.\n", f.verb)
 }
 
 // printHelp prints every flag with its default, its environment variable and the reason
 // to change it.
 func (f *flags) printHelp(w io.Writer) {
-	fmt.Fprintf(w, "Usage: plimsoll %s [flags]\n\n%s\n", f.verb, f.about)
+	printf(w, "Usage: plimsoll %s [flags]\n\n%s\n", f.verb, f.about)
 	if len(f.order) == 0 {
 		return
 	}
-	fmt.Fprint(w, "\nFlags; each can also be given by the environment variable named, the command line wins:\n")
+	printf(w, "\nFlags; each can also be given by the environment variable named, the command line wins:\n")
 	for i := range f.order {
 		o := &f.order[i]
 		head := "--" + o.name
 		if o.arg != "" {
 			head += " " + o.arg
 		}
-		fmt.Fprintf(w, "\n  %s   (default %s; %s)\n", head, f.defaultOf(o), o.envName())
-		fmt.Fprintf(w, "      %s\n      Why change it: %s\n", o.what, o.why)
+		printf(w, "\n  %s   (default %s; %s)\n", head, f.defaultOf(o), o.envName())
+		printf(w, "      %s\n      Why change it: %s\n", o.what, o.why)
 	}
 }
 

@@ -73,17 +73,17 @@ func run(ctx context.Context, p *process) int {
 			return v.run(ctx, p)
 		}
 	}
-	fmt.Fprintf(p.stderr, "plimsoll: there is no verb %q\n\n", name)
+	printf(p.stderr, "plimsoll: there is no verb %q\n\n", name)
 	printVerbs(p.stderr)
 	return exitUsage
 }
 
 func printVerbs(w io.Writer) {
-	fmt.Fprint(w, "Plimsoll: a portfolio-margin risk engine\n\nUsage: plimsoll VERB [flags]\n\n")
+	printf(w, "Plimsoll: a portfolio-margin risk engine\n\nUsage: plimsoll VERB [flags]\n\n")
 	for _, v := range verbs() {
-		fmt.Fprintf(w, "  %-8s  %s\n", v.name, v.about)
+		printf(w, "  %-8s  %s\n", v.name, v.about)
 	}
-	fmt.Fprint(w, "\n'plimsoll VERB --help' gives every flag, its default and why one would change it.\n"+
+	printf(w, "\n'plimsoll VERB --help' gives every flag, its default and why one would change it.\n"+
 		"Exit codes: 0 done, 1 runtime fault, 2 usage, 4 cannot listen.\n")
 }
 
@@ -104,7 +104,10 @@ func (p *process) parse(f *flags) (code int, done bool) {
 
 // misused reports wrong usage of a verb.
 func (p *process) misused(f *flags, err error) int {
-	fmt.Fprintf(p.stderr, "plimsoll %s: %v\n\n", f.verb, err)
+	printf(p.stderr, "plimsoll %s: %v\n\n", f.verb, err)
 	f.printUsage(p.stderr)
 	return exitUsage
 }
+
+// printf prints to a stream of the process. Nobody is left to tell when that fails.
+func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

@@ -34,20 +34,33 @@ func newServeFlags() (*flags, *serveOptions) {
 	}
 	o.cfg.Shards = shardsByCores()
 	o.accountsMax = int(o.cfg.AccountsMax)
-	f := newFlags("serve", "Runs the daemon until SIGINT or SIGTERM. NOTHING IS KEPT: there is no journal yet, a restart starts empty.")
-	f.text(&o.listen, option{"listen", "HOST:PORT", "Address of the HTTP API.",
-		"another port, port 0 for any free one, or, with --insecure, another interface."})
-	f.toggle(&o.insecure, option{"insecure", "", "Allows an address that is not loopback, without TLS or credentials.",
-		"the network itself is trusted; TLS and tokens do not exist yet."})
-	f.text(&o.data, option{"data", "DIR|none", "Where the journal stands; only \"none\" exists so far: nothing is kept.",
-		"not yet: a directory is refused until there is a journal."})
-	f.text(&o.universe, option{"universe", "FILE|embedded|none", "Markets listed at start: the venue's metaAndAssetCtxs JSON " +
-		"(or an object with metaAndAssetCtxs and spotMeta), the captured ones in the binary, or nothing.",
-		"your own markets, fresher ones, or none when your feed lists them."})
-	f.text(&o.clock, option{"clock", "wall|commands", "What moves engine time: the machine's clock and commands, or commands alone.",
-		"\"commands\" makes equal command sequences give equal state: tests, backtests, simulations."})
-	f.number(&o.accountsMax, option{"accounts-max", "N", "Account slots; beyond, opening an account is refused.",
-		"more accounts; each slot costs about 100 bytes once used."})
+	f := newFlags("serve", "Runs the daemon until SIGINT or SIGTERM.\n"+
+		"NOTHING IS KEPT: there is no journal yet, a restart starts empty.")
+	f.text(&o.listen, option{
+		"listen", "HOST:PORT", "Address of the HTTP API.",
+		"another port, port 0 for any free one, or, with --insecure, another interface.",
+	})
+	f.toggle(&o.insecure, option{
+		"insecure", "", "Allows an address that is not loopback, without TLS or credentials.",
+		"the network itself is trusted; TLS and tokens do not exist yet.",
+	})
+	f.text(&o.data, option{
+		"data", "DIR|none", "Where the journal stands; only \"none\" exists so far: nothing is kept.",
+		"not yet: a directory is refused until there is a journal.",
+	})
+	f.text(&o.universe, option{
+		"universe", "FILE|embedded|none", "Markets listed at start: the venue's metaAndAssetCtxs JSON " +
+			"(or an object with metaAndAssetCtxs and spotMeta), the captured ones in the binary, or nothing.",
+		"your own markets, fresher ones, or none when your feed lists them.",
+	})
+	f.text(&o.clock, option{
+		"clock", "wall|commands", "What moves engine time: the machine's clock and commands, or commands alone.",
+		"\"commands\" makes equal command sequences give equal state: tests, backtests, simulations.",
+	})
+	f.number(&o.accountsMax, option{
+		"accounts-max", "N", "Account slots; beyond, opening an account is refused.",
+		"more accounts; each slot costs about 100 bytes once used.",
+	})
 	o.addEngineFlags(f)
 	f.text(&o.logFormat, option{"log-format", "text|json", "How log lines are written to stderr.", "\"json\" for log collectors."})
 	return f, o
@@ -56,22 +69,40 @@ func newServeFlags() (*flags, *serveOptions) {
 // addEngineFlags adds the flags that shape the pipeline.
 func (o *serveOptions) addEngineFlags(f *flags) {
 	c := &o.cfg
-	f.number(&c.Shards, option{"shards", "N", "Accounts are split this many ways (half the cores less one by default).",
-		"faster ticks on many cores; more than physical cores slows every tick."})
-	f.number(&c.Threads, option{"threads", "N", "Goroutines that run the pipeline; 0 chooses by cores.",
-		"pin the split between pipeline and HTTP on a machine of your own."})
-	f.number(&c.IngressSlots, option{"ingress-slots", "N", "Records that wait for the sequencer, a power of two; beyond, 429.",
-		"longer bursts before back-pressure, at the price of latency."})
-	f.number(&c.SequenceSlots, option{"sequence-slots", "N", "Records sequenced and not yet durable, a power of two.",
-		"a slow disk, once there is a journal."})
-	f.number(&c.BroadcastSlots, option{"broadcast-slots", "N", "Durable records that the slowest shard has not passed, a power of two.",
-		"shards that stall for longer; must stay within the cache to be fast."})
-	f.number(&c.OutboxSlots, option{"outbox-slots", "N", "Events of one shard that are not yet merged, a power of two.",
-		"ticks that move very many accounts between bands."})
+	f.number(&c.Shards, option{
+		"shards", "N", "Accounts are split this many ways (half the cores less one by default).",
+		"faster ticks on many cores; more than physical cores slows every tick.",
+	})
+	f.number(&c.Threads, option{
+		"threads", "N", "Goroutines that run the pipeline; 0 chooses by cores.",
+		"pin the split between pipeline and HTTP on a machine of your own.",
+	})
+	f.number(&c.IngressSlots, option{
+		"ingress-slots", "N", "Records that wait for the sequencer, a power of two; beyond, 429.",
+		"longer bursts before back-pressure, at the price of latency.",
+	})
+	f.number(&c.SequenceSlots, option{
+		"sequence-slots", "N", "Records sequenced and not yet durable, a power of two.",
+		"a slow disk, once there is a journal.",
+	})
+	f.number(&c.BroadcastSlots, option{
+		"broadcast-slots", "N",
+		"Durable records that the slowest shard has not passed, a power of two.",
+		"shards that stall for longer; must stay within the cache to be fast.",
+	})
+	f.number(&c.OutboxSlots, option{
+		"outbox-slots", "N", "Events of one shard that are not yet merged, a power of two.",
+		"ticks that move very many accounts between bands.",
+	})
 	f.number(&c.Tickets, option{"tickets", "N", "Requests in flight; beyond, 429.", "more connections that send at once."})
-	f.number(&c.EventHistory, option{"event-history", "N", "Public events kept for readers of /v1/events, a multiple of 512.",
-		"subscribers that are away for longer; about 150 bytes each."})
-	f.number(&c.ClientsMax, option{"clients-max", "N", "Clients that may use idempotency ids.", "more clients; each costs up to 8 MB."})
+	f.number(&c.EventHistory, option{
+		"event-history", "N", "Public events kept for readers of /v1/events, a multiple of 512.",
+		"subscribers that are away for longer; about 150 bytes each.",
+	})
+	f.number(&c.ClientsMax, option{
+		"clients-max", "N", "Clients that may use idempotency ids.",
+		"more clients; each costs up to 8 MB.",
+	})
 }
 
 // check completes the engine's configuration, and says what is wrong with the flags.
@@ -132,8 +163,7 @@ func serve(ctx context.Context, p *process) int {
 	}
 	d.start()
 	if err = d.load(u); err != nil {
-		log.Error("cannot list the universe", "universe", o.universe, "error", err)
-		err = errors.Join(err, d.stop())
+		log.Error("cannot list the universe", "universe", o.universe, "error", errors.Join(err, d.stop()))
 		return exitFault
 	}
 	d.setReady()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 )
@@ -16,7 +15,7 @@ func version(_ context.Context, p *process) int {
 	if code, done := p.parse(f); done {
 		return code
 	}
-	fmt.Fprintf(p.stdout, "plimsoll %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	printf(p.stdout, "plimsoll %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitDone
 }
 

@@ -177,7 +177,7 @@ func numberField(kind risk.Kind, i int) field {
 	var numbers [4]field
 	switch kind {
 	case risk.KindListToken:
-		numbers = [4]field{fieldSupplyCap, fieldBorrowCap, fieldUserSupplyCap, fieldUserBorrowCap}
+		return tokenNumbers[min(i, len(tokenNumbers)-1)]
 	case risk.KindListPerp:
 		numbers = [4]field{fieldFundingCap, fieldOpenInterestCap, fieldMaxPriceAge, fieldCount}
 	case risk.KindSetParameters:
@@ -196,6 +196,13 @@ func numberField(kind risk.Kind, i int) field {
 		return fieldCount
 	}
 	return numbers[i&3]
+}
+
+// tokenNumbers are the numbers of a list_token group: the head's, then those of its parts
+// from risk.FieldRates and risk.FieldLimits on.
+var tokenNumbers = [...]field{
+	fieldSupplyCap, fieldBorrowCap, fieldUserSupplyCap, fieldUserBorrowCap,
+	fieldLTV, fieldBase, fieldSlope, fieldKink, fieldReserveFactor, fieldTakeoverWidth, fieldCount,
 }
 
 // reasonText is the sentence of a refusal, without the amounts.

@@ -23,7 +23,7 @@ type Reserve struct {
 // margin: caps, LTV and thresholds; interest: 0.05 + 4.75·max(0, u − 0.8), of which a tenth
 // is kept). UBTC is the documentation's "BTC", USDT0 its "USDT". USDH was borrowable until
 // 21 June 2026; the live API still reports it with an LTV of zero, so it stays listed
-// without caps.
+// with caps of zero: nothing can be lent or borrowed.
 func Reserves() []Reserve {
 	reserves := []Reserve{
 		{
@@ -43,7 +43,7 @@ func Reserves() []Reserve {
 			SupplyCap: "50000000", BorrowCap: "10000000", UserSupplyCap: "5000000", UserBorrowCap: "1000000",
 		},
 		{
-			Token: "USDH", Index: 360, LTV: "0",
+			Token: "USDH", Index: 360, LTV: "0", Borrowable: true,
 			SupplyCap: "0", BorrowCap: "0", UserSupplyCap: "0", UserBorrowCap: "0",
 		},
 	}

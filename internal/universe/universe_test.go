@@ -150,7 +150,7 @@ func TestReservesCarryTheDocumentedTerms(t *testing.T) {
 		"HYPE 0.65 - 10000000 0 1000000 0 3000000 0.05 4.75 0.8 0.1 HYPE",
 		"UBTC 0.5 - 2000 0 200 0 300000 0.05 4.75 0.8 0.1 BTC",
 		"USDT0 0 borrowable 50000000 10000000 5000000 1000000 0 0.05 4.75 0.8 0.1 ",
-		"USDH 0 - 0 0 0 0 0 0.05 4.75 0.8 0.1 ",
+		"USDH 0 borrowable 0 0 0 0 0 0.05 4.75 0.8 0.1 ",
 	}
 	if !reflect.DeepEqual(lines, want) {
 		t.Errorf("Reserves() =\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
