@@ -120,6 +120,9 @@ func (m *Machine) tell(slot uint32, a *account, h Health) {
 	if a.health == h {
 		return
 	}
-	m.emit(Event{Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot, From: a.health, To: h})
+	m.emit(Event{
+		Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
+		From: a.health, To: h,
+	})
 	a.health = h
 }

@@ -27,7 +27,6 @@ type figures struct {
 	used     [DexesMax]uint16
 	usedN    int
 	unpriced bool    // a position or order without a mark price
-	spotBuys i128    // scratch of spotHeld
 	allow    []int64 // closing allowance per position, parallel to the account's block
 }
 

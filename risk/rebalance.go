@@ -147,7 +147,7 @@ func (m *Machine) rebalance(slot uint32, a *account) { m.rebalanceFrom(slot, a, 
 // keeps them true.
 func (m *Machine) rebalanceFrom(slot uint32, a *account, f *figures) {
 	if a.mode != ModeStandard {
-		for round := 0; round < 2; round++ {
+		for range 2 {
 			if hasNewCollateral := m.askPools(slot, a, f); !hasNewCollateral {
 				break // what was lent in the first round may carry debt in the second
 			}

@@ -216,7 +216,8 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 	s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
 	sub := uint64(m.sweepSubUnit)
 	band := HealthHealthy
-	if equityE12.Sub(roundingE12(h, m.sweepSubUnit)).Less(scaleE12(notional, sub/uint64(h.step)+1)) || equityE12.Less(scaleE12(maintenance, sub)) {
+	spare := equityE12.Sub(roundingE12(h, m.sweepSubUnit))
+	if spare.Less(scaleE12(notional, sub/uint64(h.step)+1)) || equityE12.Less(scaleE12(maintenance, sub)) {
 		a := &m.accounts[local]
 		band = m.healthOf(a, m.evaluate(a))
 	}

@@ -181,7 +181,12 @@ const tokenBody = `{"type":"list_token","token":"USDT","index":9,"wei_decimals":
 // order is a good order with one field replaced, or left out when its value is empty.
 func order(name, text string) string {
 	fields := []struct{ name, text string }{
-		{"type", `"order"`}, {"account", `"bob"`}, {"market", `"BTC"`}, {"side", `"buy"`}, {"size", `"1"`}, {"price", `"60000"`},
+		{"type", `"order"`},
+		{"account", `"bob"`},
+		{"market", `"BTC"`},
+		{"side", `"buy"`},
+		{"size", `"1"`},
+		{"price", `"60000"`},
 		{"order_id", `"12"`},
 	}
 	var parts []string

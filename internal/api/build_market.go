@@ -15,8 +15,10 @@ type priceNames struct {
 	unknown [][]byte
 }
 
-var _ = [1]struct{}{}[risk.PerpsMax-risk.SpotsMax]
-var _ = [1]struct{}{}[risk.PerpsMax-risk.TokensMax]
+var (
+	_ = [1]struct{}{}[risk.PerpsMax-risk.SpotsMax]
+	_ = [1]struct{}{}[risk.PerpsMax-risk.TokensMax]
+)
 
 // isRepeat notes a name and reports whether the map had it already.
 func (p *priceNames) isRepeat(name []byte, slot uint32, ok bool) bool {
@@ -171,7 +173,7 @@ func (d *Decoder) buildListToken(f *frame) {
 		}
 	}
 	d.rates(f)
-	d.namePart(token, 0)
+	d.namePart(token)
 	if f.seen.has(fieldFullName) {
 		part := d.add(risk.KindPartName)
 		d.fullName(f, part)
@@ -210,11 +212,10 @@ func (d *Decoder) index(f *frame, c *risk.Command) {
 }
 
 // namePart adds the part that carries the name of a listing.
-func (d *Decoder) namePart(name []byte, mode uint8) {
+func (d *Decoder) namePart(name []byte) {
 	if d.err == nil {
 		part := d.add(risk.KindPartName)
 		part.SetName(name)
-		part.Mode = mode
 	}
 }
 
@@ -224,7 +225,7 @@ func (d *Decoder) buildListDex(f *frame) {
 	d.list(name, nameDex, placeMarket)
 	d.index(f, c)
 	d.ref(f, fieldCollateralToken, nameToken, placeToken, risk.NoSlot)
-	d.namePart(name, 0)
+	d.namePart(name)
 }
 
 // dexName reads the name of a dex; the empty one is the main dex.
@@ -256,7 +257,7 @@ func (d *Decoder) buildListPerp(f *frame) {
 	if d.err == nil && d.top().Kind != risk.KindPartTiers {
 		d.fail(codeInvalidValue, fieldNames[fieldTiers], "a perp has at least one tier", "")
 	}
-	d.namePart(name, 0)
+	d.namePart(name)
 }
 
 // tier adds tier n to the parts at the end of the group, four to a part.
@@ -281,7 +282,7 @@ func (d *Decoder) buildListSpot(f *frame) {
 	d.index(f, c)
 	d.ref(f, fieldBase, nameToken, placeToken, risk.NoSlot)
 	d.ref(f, fieldQuote, nameToken, placeAccount, risk.NoSlot)
-	d.namePart(name, 0)
+	d.namePart(name)
 }
 
 func (d *Decoder) buildSetParameters(f *frame) {

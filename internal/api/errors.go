@@ -75,12 +75,14 @@ const (
 	limitNearest  = "nearest_max=1000"
 )
 
-var _ = [1]struct{}{}[risk.NameMax-42]    // limitName
-var _ = [1]struct{}{}[risk.GroupMax-4096] // limitGroup
-var _ = [1]struct{}{}[risk.TiersMax-8]    // limitTiers
-var _ = [1]struct{}{}[depthMax-6]         // limitDepth
-var _ = [1]struct{}{}[commandsMax-8192]   // limitCommands
-var _ = [1]struct{}{}[bodyBytesMax-8388608]
+var (
+	_ = [1]struct{}{}[risk.NameMax-42]    // limitName
+	_ = [1]struct{}{}[risk.GroupMax-4096] // limitGroup
+	_ = [1]struct{}{}[risk.TiersMax-8]    // limitTiers
+	_ = [1]struct{}{}[depthMax-6]         // limitDepth
+	_ = [1]struct{}{}[commandsMax-8192]   // limitCommands
+	_ = [1]struct{}{}[bodyBytesMax-8388608]
+)
 
 // step is one part of the path to the value being read: a field name or an index.
 type step struct {

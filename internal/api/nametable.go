@@ -66,7 +66,7 @@ func (t *nameTable) find(name []byte) (slot uint32, ok bool) {
 		if cell == 0 {
 			return risk.NoSlot, false
 		}
-		if uint32(cell>>32) != tag {
+		if cell>>32 != uint64(tag) {
 			continue
 		}
 		if slot, bound := t.at(uint32(cell)); string(bound) == string(name) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"plimsoll/fixedpoint"
@@ -292,13 +293,7 @@ func (d *Decoder) word(f *frame, id field, words ...string) int {
 			return i
 		}
 	}
-	list := ""
-	for i, w := range words {
-		if i > 0 {
-			list += ", "
-		}
-		list += w
-	}
+	list := strings.Join(words, ", ")
 	d.fail(codeInvalidValue, fieldNames[id], fieldNames[id]+" is one of "+list+", not "+quoted(text), "")
 	return 0
 }

@@ -289,7 +289,7 @@ func TestHugeBodyIsRefusedByItsLength(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 413 || !strings.Contains(string(body), limitBody) {
+	if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(body), limitBody) {
 		t.Errorf("%d %s, want 413 that names %s", resp.StatusCode, body, limitBody)
 	}
 }
@@ -336,7 +336,7 @@ func TestEventsFollowAndResume(t *testing.T) {
 	h := newHouse(t, 1)
 	h.furnish()
 	read := func(path, accept, last string, lines int) []string {
-		req, _ := http.NewRequestWithContext(t.Context(), "GET", h.url()+path, nil)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url()+path, nil)
 		req.Header.Set("Accept", accept)
 		if last != "" {
 			req.Header.Set("Last-Event-ID", last)

@@ -63,8 +63,10 @@ var specs = [...]spec{
 	row("isolated_margin", risk.KindIsolatedMargin, (*Decoder).buildIsolatedMargin,
 		fields{fieldAccount, fieldPerp, fieldAmount}, nil),
 	row("list_token", risk.KindListToken, (*Decoder).buildListToken,
-		fields{fieldToken, fieldIndex, fieldWeiDecimals, fieldLTV, fieldBorrowable, fieldSupplyCap,
-			fieldBorrowCap, fieldUserSupplyCap, fieldUserBorrowCap, fieldRate},
+		fields{
+			fieldToken, fieldIndex, fieldWeiDecimals, fieldLTV, fieldBorrowable, fieldSupplyCap,
+			fieldBorrowCap, fieldUserSupplyCap, fieldUserBorrowCap, fieldRate,
+		},
 		fields{fieldSzDecimals, fieldTakeoverWidth, fieldFullName, fieldTokenID, fieldOraclePerp}),
 	row("list_perp", risk.KindListPerp, (*Decoder).buildListPerp,
 		fields{fieldPerp, fieldIndex, fieldDex, fieldSzDecimals, fieldCollateralToken, fieldTiers, fieldMarginMode},
@@ -74,8 +76,10 @@ var specs = [...]spec{
 	row("list_spot", risk.KindListSpot, (*Decoder).buildListSpot,
 		fields{fieldSpot, fieldIndex, fieldBase, fieldQuote}, nil),
 	row("set_parameters", risk.KindSetParameters, (*Decoder).buildSetParameters, nil,
-		fields{fieldOffsetMode, fieldOrderMarginBasis, fieldHLCompat, fieldRebalanceHourly, fieldMaxClockStep,
-			fieldMinBorrowOffset}),
+		fields{
+			fieldOffsetMode, fieldOrderMarginBasis, fieldHLCompat, fieldRebalanceHourly, fieldMaxClockStep,
+			fieldMinBorrowOffset,
+		}),
 }
 
 var typeTable = func() *wordTable {

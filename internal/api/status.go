@@ -29,7 +29,7 @@ func (s *Server) status(ctx *fasthttp.RequestCtx) {
 	dst = appendUintField(dst, "durable", t.Durable)
 	dst = append(appendKey(dst, "applied"), '[')
 	for _, applied := range t.Applied {
-		dst = append(appendSep(dst), appendInt(nil, int64(applied))...)
+		dst = appendInt(appendSep(dst), int64(applied))
 	}
 	dst = append(appendKey(append(dst, ']'), "state_hash"), '"')
 	dst = append(appendHex(appendHex(dst, hash.Hi, 16), hash.Lo, 16), '"')
@@ -40,7 +40,7 @@ func (s *Server) status(ctx *fasthttp.RequestCtx) {
 	dst = appendIntField(dst, "broadcast", int64(t.BroadcastDepth))
 	dst = append(appendKey(dst, "outboxes"), '[')
 	for _, depth := range t.OutboxDepths {
-		dst = append(appendSep(dst), appendInt(nil, int64(depth))...)
+		dst = appendInt(appendSep(dst), int64(depth))
 	}
 	dst = appendUintField(append(dst, ']', '}'), "events", t.Events)
 	dst = appendIntField(dst, "event_streams", int64(s.streams.Load()))
