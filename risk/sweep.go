@@ -13,7 +13,7 @@ const (
 	hotNone   hotKind = iota // no account
 	hotIdle                  // nothing that a price can move
 	hotSimple                // one cross book on the main dex, no collateral: hot columns suffice
-	hotLend                  // simple, under portfolio margin, with lent or owed numeraire
+	hotLend                  // simple, under portfolio margin: lent or owed numeraire, collateral
 	hotFull                  // evaluate
 )
 
@@ -78,8 +78,8 @@ func (m *Machine) refreshHot(slot uint32) {
 	}
 }
 
-// lendKind tells whether a portfolio account is more than its numeraire: anything else
-// that counts takes the full evaluation.
+// lendKind tells whether a portfolio account is its numeraire and at most collateral
+// beside it: a second debt or dex takes the full evaluation.
 func (m *Machine) lendKind(a *account) hotKind {
 	items := m.balances.of(&a.balances)
 	q := m.numeraire
@@ -88,7 +88,7 @@ func (m *Machine) lendKind(a *account) hotKind {
 	}
 	for i := 1; i < len(items); i++ {
 		b := &items[i]
-		if b.key&dexBit != 0 || !b.lend.IsZero() || b.cash.Sign() < 0 {
+		if b.key&dexBit != 0 || b.lend.Sign() < 0 || b.cash.Sign() < 0 {
 			return hotFull
 		}
 	}
@@ -114,26 +114,41 @@ func (m *Machine) lendValue(a *account) i128 {
 	return b.cash.Add(m.supplied(b)).Sub(m.debt(b))
 }
 
-// isSafeLend is isSafe for a portfolio account of kind hotLend: it also asks that the
-// dex's own equity covers its maintenance margin, or margin sharing has work to do.
+// isSafeLend is isSafe for a portfolio account of kind hotLend: net balance and capacity
+// cover any requirement it can have, the ratio is below its trigger, and the dex's own
+// equity covers its maintenance margin, or margin sharing has work to do. Collateral is
+// valued only when the net balance alone does not do.
 func (m *Machine) isSafeLend(h *hotAccount, a *account) bool {
 	cross, notional, maintenance, isFast := m.hotMargin(h)
 	sub := uint64(m.sweepSubUnit)
 	if !isFast || cross.Less(scaleE12(maintenance, sub)) {
 		return false
 	}
-	net := cross.Add(mustFit(m.lendValue(a).MulInt64(m.sweepSubUnit)))
-	net = net.Sub(roundingE12(h, m.sweepSubUnit))
-	return !net.Less(scaleE12(notional, sub/uint64(h.step)+1)) && m.coversOffset(net, scaleE12(maintenance, sub))
+	net := cross.DivFloor(m.sweepSubUnit).Add(m.lendValue(a))
+	mm := units128(maintenance)
+	bound := units128(notional/uint64(h.step) + uint64(h.count) + 1)
+	if !net.Less(bound) {
+		return m.coversOffset(net, mm)
+	}
+	if a.balances.count < 2 || m.params.OffsetMode != OffsetNone {
+		return false
+	}
+	liquidation, capacity := m.collateral(a, m.numeraire)
+	if net.Add(capacity).Less(bound) {
+		return false
+	}
+	t := tokenFigures{N: net, MM: mm, LC: liquidation}
+	requirement, value, _ := t.ratio(OffsetNone, i128{})
+	return !isPastTrigger(requirement, value) && !isBelowTwoThirds(net.Add(liquidation), mm)
 }
 
 // coversOffset reports that an offset in force cannot put an account past its trigger:
-// twice the maintenance margin and the offset are there. All at 1e-12.
+// twice the maintenance margin and the offset are there.
 func (m *Machine) coversOffset(net, maintenance i128) bool {
 	if m.params.OffsetMode == OffsetNone {
 		return true
 	}
-	need := maintenance.Add(mustFit(m.offsetUnits(m.numeraire).MulInt64(m.sweepSubUnit)))
+	need := maintenance.Add(m.offsetUnits(m.numeraire))
 	return !net.Less(need.Add(need))
 }
 
