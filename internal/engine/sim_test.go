@@ -23,7 +23,7 @@ import (
 
 const (
 	simSeedsDefault     = 2000
-	simRiskSeedsDefault = 600
+	simRiskSeedsDefault = 2000
 )
 
 // script is what clients send: batches of whole groups.
