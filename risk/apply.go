@@ -61,8 +61,9 @@ type Machine struct {
 	answer       Event
 	fig          figures
 	wishBuf      []Request
-	joined       []uint32 // accounts of this shard that a joint group touched
-	sweptE12     i128     // running equity of a sweep's simple accounts
+	grantBuf     [wishesMax]grant // of askPools
+	joined       []uint32         // accounts of this shard that a joint group touched
+	sweptE12     i128             // running equity of a sweep's simple accounts
 	sweepSubUnit int64
 	isTick       bool    // the group is a price tick
 	noBalance    balance // scratch: a token that an account does not hold

@@ -119,18 +119,23 @@ func (m *Machine) touched(n int16) {
 	}
 }
 
-// supplyIn lends idle cash of b to its pool.
-func (m *Machine) supplyIn(b *balance, amount i128) {
+// supplyIn lends idle cash of b to its pool; false when it is too little to be worth one
+// scaled unit, and stays idle.
+func (m *Machine) supplyIn(b *balance, amount i128) bool {
 	n := m.tokens[b.key].pool
 	p := &m.pools[n]
 	scaled, ok := p.supplyIndex.ScaledFloor(amount)
 	if !ok {
 		panic("risk: BUG: supply above its limit")
 	}
+	if scaled.IsZero() {
+		return false
+	}
 	b.cash, b.lend = b.cash.Sub(amount), b.lend.Add(scaled)
 	m.own[n].Supply, m.own[n].Cash = m.own[n].Supply.Add(scaled), m.own[n].Cash.Add(amount)
 	b.basis = m.supplied(b)
 	m.touched(n)
+	return true
 }
 
 // supplyOut takes supply back to idle cash; an amount at or above the whole value takes

@@ -19,12 +19,14 @@ func (m *Machine) pull(a *account, f *figures) {
 	}
 }
 
-// push tops up each dex's cross book to its target from idle cash that no spot order
-// holds; what is short is left short.
+// push tops up each dex's cross book to its target, by slot, from idle cash that no spot
+// order holds; what is short is left short.
 func (m *Machine) push(a *account, f *figures) {
-	for i := range f.usedN {
-		n := f.used[i]
+	for n := range uint16(DexesMax) {
 		d := &f.dexes[n]
+		if !d.isUsed {
+			continue
+		}
 		q := m.dexes[n].collateral
 		need := d.target().Sub(d.crossValue)
 		if need.Sign() <= 0 {
@@ -123,10 +125,14 @@ func (m *Machine) give(a *account, r *Request, g grant) {
 	if g.repay.Sign() > 0 {
 		m.tellLending(EventRepaid, r, m.repayIn(b, g.repay), m.debt(b))
 	}
-	if g.supply.Sign() > 0 {
-		m.supplyIn(b, g.supply)
+	if g.supply.Sign() > 0 && m.supplyIn(b, g.supply) {
 		m.tellLending(EventSupplied, r, g.supply, m.supplied(b))
 	}
+}
+
+// tellShort tells that a cap or the pool left part of a request unmet; on a tick only when
+// something was given, since an account that stays dry was told before.
+func (m *Machine) tellShort(r *Request, g grant) {
 	isTold := m.isTick && g.unsupply.IsZero() && g.borrow.IsZero() // told when it first ran dry
 	if short := r.Out.Sub(g.unsupply).Sub(g.borrow); short.Sign() > 0 && !isTold {
 		m.tellLending(EventCapReached, r, short, i128{})
@@ -147,10 +153,8 @@ func (m *Machine) rebalance(slot uint32, a *account) { m.rebalanceFrom(slot, a, 
 // keeps them true.
 func (m *Machine) rebalanceFrom(slot uint32, a *account, f *figures) {
 	if a.mode != ModeStandard {
-		for range 2 {
-			if hasNewCollateral := m.askPools(slot, a, f); !hasNewCollateral {
-				break // what was lent in the first round may carry debt in the second
-			}
+		if isCarried := m.askPools(slot, a, f, false); isCarried {
+			m.askPools(slot, a, f, true) // what was lent in the first round carries debt in the second
 		}
 		m.push(a, f)
 	}
@@ -158,21 +162,28 @@ func (m *Machine) rebalanceFrom(slot uint32, a *account, f *figures) {
 }
 
 // askPools grants what an account that decides alone asks for, and reports whether it
-// lent collateral while something else was left short.
-func (m *Machine) askPools(slot uint32, a *account, f *figures) (hasNewCollateral bool) {
+// lent collateral while something else was left short: then it is worth asking again.
+func (m *Machine) askPools(slot uint32, a *account, f *figures, isLast bool) (isCarried bool) {
 	requests := m.wishes(slot, a, f, 0, m.wishBuf[:0])
 	m.wishBuf = requests
-	isShort := false
+	isShort, hasNewCollateral := false, false
 	for i := range requests {
 		r := &requests[i]
 		t := &m.tokens[r.Token]
 		sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
 		g := grantOf(r, t, &sums)
 		m.give(a, r, g)
+		m.grantBuf[i] = g
 		isShort = isShort || g.unsupply.Add(g.borrow).Less(r.Out)
 		hasNewCollateral = hasNewCollateral || t.ltvE12 > 0 && g.supply.Sign() > 0
 	}
-	return isShort && hasNewCollateral
+	if isShort && hasNewCollateral && !isLast {
+		return true
+	}
+	for i := range requests {
+		m.tellShort(&requests[i], m.grantBuf[i])
+	}
+	return false
 }
 
 // settled refreshes derived data of an account that changed and tells its band.
@@ -193,6 +204,7 @@ func (m *Machine) grantAll(requests []Request) {
 		g := grantOf(r, t, &m.sums[t.pool])
 		if a := m.accountAt(r.Account); a != nil {
 			m.give(a, r, g)
+			m.tellShort(r, g)
 		}
 	}
 }

@@ -49,7 +49,11 @@ func (m *Machine) priceAt(c *Command, i int) (int64, bool) {
 	case PriceOracle, PriceTokenOracle:
 	}
 	v, ok := rescale(c, i, decimals)
-	return v, ok && v <= limit
+	if !ok || v > limit {
+		return v, false
+	}
+	fine, ok := fixedpoint.Rescale(v, decimals, oracleE) // every price may enter an oracle price
+	return v, ok && fine <= OraclePriceMax
 }
 
 // setPrices writes a tick that pricesVerdict passed.

@@ -27,9 +27,12 @@ func (t *token) move(b *balance, lend, cash whole) {
 	b.basis = sub(t.supplied(b), t.debt(b))
 }
 
-// supplyIn lends cash: the scaled supply rounds down.
+// supplyIn lends cash: the scaled supply rounds down, and what is not worth a scaled unit
+// stays cash.
 func (t *token) supplyIn(b *balance, v whole) {
-	t.move(b, divFloor(scaled(v, 27), t.pool.supplyIndex), negate(v))
+	if part := divFloor(scaled(v, 27), t.pool.supplyIndex); part.Sign() > 0 {
+		t.move(b, part, negate(v))
+	}
 }
 
 // supplyOut takes supply back: the scaled part rounds up, all of it goes with the last unit.
