@@ -1,0 +1,42 @@
+// Package bench measures every hot path of Plimsoll beside a reference loop that does the
+// least the path could do, or the same with what others use. Both run in turn in one process,
+// at least ten pairs; the median of the pair ratios is x-ref. On a shared machine nanoseconds
+// move by a factor of two within minutes and ratios by a few hundredths, so goals are ratios.
+// No test fails on a time; every benchmark fails on a wrong answer.
+//
+//	make bench BENCH=Pass            one topic, or all without BENCH
+//	make bench COUNT=10 > new.txt    a run for benchstat
+//	make bench-compare               ten runs beside a file of baseline/
+//
+//	Benchmark         Ours                                         Reference                       Goal
+//	OrderCheck        Machine.Apply of an order, 4 positions       the check's bare arithmetic     1,000 ns/op, 0 allocs
+//	Cancel            Machine.Apply of its cancel                  the same                        0 allocs
+//	Pass/of=sums      exact pass over a million accounts           plain read of the same bytes    x-ref 10, 0 allocs
+//	Pass/of=tick      a tick of all marks over them                the same                        x-ref 10, 0 allocs
+//	FullEvaluation    exact pass, every account with orders        the same                        -
+//	Memory            a million accounts in engine and directory   -                               400 B/account
+//	DecimalParse      fixedpoint.ParseDecimal                      shopspring/decimal              x-rate 4
+//	DecimalMultiply   fixedpoint.Mul64, MulDivFloor                shopspring/decimal              x-rate 20
+//	DecodeOrder       api.Decoder, names resolved                  encoding/json                   x-rate 8, 0 allocs
+//	                                                               fastjson's parse alone          x-rate 1
+//	HTTPOrder         one order a request, 64 connections          bare fasthttp echo              x-rate 0.85
+//	HTTPBatch         256 binary records a request                 bare fasthttp echo              1,000,000 commands/s
+//	Pipeline          Engine.Submit                                Machine.Apply alone             -
+//	Replay            Engine.Replay of a history                   Machine.Do alone                -
+//
+// x-ref is time by time, so less is better; x-rate is its inverse. pairs.run says what the
+// other figures are. The rings stand beside minimal rings, channels, xsync and a ping-pong of
+// one cache line in package ringbuf, and are not measured here again.
+//
+// # What is not in the figures
+//
+// The crowd is drawn, not captured: four positions of 500 to 5,000 dollars in 192 perps of
+// seven leverages, two tiers, one dex, one pool, no spot collateral, no isolated positions,
+// and, but for FullEvaluation, no resting orders. OrderCheck measures accepted orders, whose
+// account has none yet. Passes are over blocks of positions that lie in the order of the
+// accounts, unless the name says shuffled: a venue that has grown lies between the two.
+// Machine benchmarks leave out the rings; Pipeline, HTTPOrder, HTTPBatch and Replay leave out
+// the journal, which does not exist yet. HTTP runs over loopback and shares the cores with its
+// callers, so a request costs about half of what it shows; one connection's latency includes
+// the wait for 63 others.
+package bench
