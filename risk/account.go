@@ -14,7 +14,6 @@ type account struct {
 	orderCount uint16
 	mode       Mode
 	flags      accountFlags
-	health     Health // last told; derived data, not hashed
 	nameHash   uint64
 }
 

@@ -66,6 +66,7 @@ type Machine struct {
 	sweptE12     i128             // running equity of a sweep's simple accounts
 	sweepSubUnit int64
 	isTick       bool    // the group is a price tick
+	prefetched   int64   // sink of Prefetch
 	noBalance    balance // scratch: a token that an account does not hold
 }
 
@@ -81,7 +82,7 @@ func New(cfg Config) *Machine {
 		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax),
 		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
 		accounts: make([]account, mine), hot: make([]hotAccount, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
-		positions: newPositionSlab(4 * mine), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
+		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
 	}
 }

@@ -113,11 +113,15 @@ func (m *Machine) tryOrder(a *account, o *order) Reason {
 	}
 	f := m.evaluate(a)
 	q := p.collateral
-	before := m.requirementOf(a, f, q, p.dexSlot)
+	d := f.dex(p.dexSlot)
+	before, beforeOrders := d.target(), d.orderMargin
 	slot := m.rest(a, o)
 	m.evaluateOrders(a, f)
-	after := m.requirementOf(a, f, q, p.dexSlot)
-	return m.judge(a, slot, f, q, p.dexSlot, before, after)
+	required := d.target().Sub(before)
+	if a.mode == ModeStandard {
+		required = d.orderMargin.Sub(beforeOrders)
+	}
+	return m.judge(a, slot, f, q, d, required)
 }
 
 // priceUsable reports whether a perp's mark is known and fresh.
@@ -192,26 +196,14 @@ func (m *Machine) addSameSide(a *account, o *order, isSell bool, next i128) i128
 	return next
 }
 
-// requirementOf returns the initial requirement an order adds to: of the dex in standard
-// mode, of the settlement token otherwise.
-func (m *Machine) requirementOf(a *account, f *figures, q uint32, dexSlot uint16) i128 {
-	if a.mode == ModeStandard {
-		d := f.dex(dexSlot)
-		return d.initial.Add(d.orderMargin)
-	}
-	t := m.tokenFiguresOf(a, f, q)
-	return t.requirement
-}
-
 // judge keeps a resting order when the account's available margin stays at or above zero
 // or the order needs nothing; else takes it off again.
-func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, dexSlot uint16, before, after i128) Reason {
-	required := after.Sub(before)
+func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, d *dexFigures, required i128) Reason {
 	wei := m.tokens[q].wei
 	if a.mode == ModeStandard {
-		d := f.dex(dexSlot)
-		m.weighed(RuleInitialMargin, required, d.crossValue.Sub(before), wei)
-		if required.Sign() > 0 && d.crossValue.Less(after) {
+		free := d.crossValue.Sub(d.initial).Sub(d.orderMargin)
+		m.weighed(RuleInitialMargin, required, free.Add(required), wei)
+		if required.Sign() > 0 && free.Sign() < 0 {
 			m.unrest(a, slot)
 			return ReasonInsufficientMargin
 		}

@@ -75,7 +75,7 @@ func (m *Machine) canFill(a *account, l *leg) bool {
 	var entry i128
 	if i := m.positions.find(&a.positions, uint16(l.market)); i >= 0 {
 		t := &m.positions.terms[i]
-		size, raw, entry, isIsolated = m.positions.size[i], t.raw, fixedpoint.I128(t.entry), t.isolated
+		size, raw, entry, isIsolated = m.positions.size[i], t.raw, fixedpoint.I128(t.entry), m.positions.isIsolated(i)
 	} else {
 		_, isIsolated = m.leverageOf(a, uint16(l.market))
 	}
@@ -162,7 +162,7 @@ func (m *Machine) fillPerp(a *account, l *leg) {
 	next := old + l.delta
 	cost := p.toUnits(fixedpoint.Mul64(l.delta, l.price))
 	t := &m.positions.terms[i]
-	if t.isolated {
+	if m.positions.isIsolated(i) {
 		m.fillIsolated(a, i, l, cost)
 	} else {
 		m.addRaw(a, p.dexSlot, cost.Neg())
@@ -231,7 +231,7 @@ func (m *Machine) fillIsolated(a *account, i int, l *leg, cost i128) {
 		}
 	}
 	if opened > 0 && next != 0 {
-		margin := p.toUnits(fixedpoint.Mul64(opened, l.price)).DivCeil(int64(t.leverage))
+		margin := p.toUnits(fixedpoint.Mul64(opened, l.price)).DivCeil(int64(m.positions.leverage(i)))
 		toCross = toCross.Sub(margin)
 	}
 	raw = raw.Sub(cost).Sub(toCross)
@@ -250,7 +250,7 @@ func (m *Machine) payFee(a *account, i int, l *leg) {
 	switch {
 	case l.feeToken != p.collateral:
 		m.addCash(a, l.feeToken, l.fee.Neg())
-	case t.isolated && m.positions.size[i] != 0:
+	case m.positions.isIsolated(i) && m.positions.size[i] != 0:
 		if v, ok := fixedpoint.I128(t.raw).Sub(l.fee).Int64(); ok {
 			t.raw = v
 			return
@@ -273,7 +273,7 @@ func (m *Machine) closePosition(a *account, i int) {
 		t = &m.positions.terms[i]
 	}
 	t.entry, t.funding = 0, 0
-	if !t.isSet {
+	if !m.positions.isSet(i) {
 		m.positions.drop(&a.positions, i)
 	}
 }

@@ -116,13 +116,14 @@ func isPastTrigger(requirement, value i128) bool {
 }
 
 // tell emits health_changed when an account's band is not the one last told.
-func (m *Machine) tell(slot uint32, a *account, h Health) {
-	if a.health == h {
+func (m *Machine) tell(slot uint32, h Health) {
+	told := &m.hot[slot/m.cfg.Shards].health
+	if *told == h {
 		return
 	}
 	m.emit(Event{
 		Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
-		From: a.health, To: h,
+		From: *told, To: h,
 	})
-	a.health = h
+	*told = h
 }

@@ -171,13 +171,10 @@ func (m *Machine) importPosition(a *account, c *Command) {
 	raw, _ := rescale(c, 2, 6+p.scale)
 	funding, _ := rescale(c, 3, 6+p.scale)
 	old := m.positions.size[i]
-	*t = positionTerms{
-		cumE12: p.cumE12, entry: entry, funding: funding, leverage: c.Leverage, isolated: c.Has(FlagIsolated), isSet: true,
-	}
-	m.positions.perp[i] = uint16(c.Market())
-	if t.isolated {
+	*t = positionTerms{cumE12: p.cumE12, entry: entry, funding: funding}
+	m.positions.setLeverage(i, c.Leverage, c.Has(FlagIsolated), true)
+	if c.Has(FlagIsolated) {
 		t.raw = raw
-		m.positions.perp[i] |= isolatedBit
 		m.external(p.collateral, fixedpoint.I128(raw))
 	}
 	m.positions.size[i] = size

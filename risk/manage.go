@@ -178,22 +178,13 @@ func (m *Machine) setLeverage(c *Command) Reason {
 	slot := uint16(c.Market())
 	isNew := m.positions.find(&a.positions, slot) < 0
 	i := m.ensurePosition(a, slot)
-	old, size := m.positions.terms[i], m.positions.size[i]
-	if size != 0 && old.isolated != c.Has(FlagIsolated) {
+	size, was, wasIsolated, wasSet := m.positions.size[i], m.positions.leverage(i), m.positions.isIsolated(i), m.positions.isSet(i)
+	if size != 0 && wasIsolated != c.Has(FlagIsolated) {
 		return ReasonMarginModeNotAllowed
 	}
-	t := &m.positions.terms[i]
-	t.leverage, t.isolated, t.isSet = c.Leverage, c.Has(FlagIsolated), true
-	m.positions.perp[i] = slot
-	if t.isolated {
-		m.positions.perp[i] |= isolatedBit
-	}
-	if reason := m.leverageCovered(a, i, p, old.leverage); reason != ReasonNone {
-		m.positions.terms[i] = old
-		m.positions.perp[i] = slot
-		if old.isolated {
-			m.positions.perp[i] |= isolatedBit
-		}
+	m.positions.setLeverage(i, c.Leverage, c.Has(FlagIsolated), true)
+	if reason := m.leverageCovered(a, i, p, was); reason != ReasonNone {
+		m.positions.setLeverage(i, was, wasIsolated, wasSet)
 		if isNew {
 			m.positions.drop(&a.positions, i)
 		}
@@ -206,17 +197,16 @@ func (m *Machine) setLeverage(c *Command) Reason {
 // leverageCovered tests that lower leverage still finds its margin, and that the tier of
 // an open position allows it.
 func (m *Machine) leverageCovered(a *account, i int, p *perp, was uint16) Reason {
-	t := &m.positions.terms[i]
-	size := m.positions.size[i]
+	size, leverage := m.positions.size[i], m.positions.leverage(i)
 	notional := p.toUnits(notionalE6(size, p.mark))
-	if bound, isBounded := p.boundFor(t.leverage); isBounded && bound.Less(notional) {
+	if bound, isBounded := p.boundFor(leverage); isBounded && bound.Less(notional) {
 		return ReasonTierLimit
 	}
-	if t.leverage >= was || size == 0 && a.orderHead == 0 {
+	if leverage >= was || size == 0 && a.orderHead == 0 {
 		return ReasonNone
 	}
-	initial := notional.DivCeil(int64(t.leverage))
-	if t.isolated {
+	initial := notional.DivCeil(int64(leverage))
+	if m.positions.isIsolated(i) {
 		if size != 0 && m.isolatedEquity(i, p).Less(initial) {
 			return ReasonInsufficientMargin
 		}
@@ -251,7 +241,7 @@ func (m *Machine) isolatedMargin(c *Command) Reason {
 		return m.refuseField(ReasonInvalidAmount, 0)
 	}
 	i := m.positions.find(&a.positions, uint16(c.Market()))
-	if i < 0 || m.positions.size[i] == 0 || !m.positions.terms[i].isolated {
+	if i < 0 || m.positions.size[i] == 0 || !m.positions.isIsolated(i) {
 		return ReasonMarginModeNotAllowed
 	}
 	raw, fits := fixedpoint.I128(m.positions.terms[i].raw).Add(v).Int64()
@@ -290,7 +280,7 @@ func (m *Machine) isolatedMove(a *account, i int, p *perp, v i128) Reason {
 		return ReasonMarginModeNotAllowed
 	}
 	notional := p.toUnits(notionalE6(m.positions.size[i], p.mark))
-	keep := fixedpoint.MaxI128(notional.DivCeil(int64(m.positions.terms[i].leverage)), notional.DivCeil(10))
+	keep := fixedpoint.MaxI128(notional.DivCeil(int64(m.positions.leverage(i))), notional.DivCeil(10))
 	free := m.isolatedEquity(i, p).Sub(keep)
 	m.weighed(RuleTransferMargin, v.Neg(), nonNegative(free), wei)
 	if p.mark == 0 {

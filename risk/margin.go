@@ -18,6 +18,7 @@ type dexFigures struct {
 	floored     i128 // Σ cross max(notional/leverage, notional/10)
 	crossNtl    i128
 	isoNtl      i128
+	want        i128 // floored + buffered orderMargin
 	orderMargin i128 // Σ order notional/leverage, no buffer
 }
 
@@ -101,7 +102,7 @@ func (m *Machine) addPosition(f *figures, i int) {
 	}
 	t := &m.positions.terms[i]
 	size := m.positions.size[i]
-	x := m.measure(slot, size, t.leverage)
+	x := m.measure(slot, size, m.positions.leverage(i))
 	if key&isolatedBit != 0 {
 		equity := m.isolatedEquity(i, &m.perps[slot])
 		d.isoEquity = d.isoEquity.Add(equity)
@@ -127,7 +128,8 @@ func isBelowTwoThirds(equity, maintenance i128) bool {
 // side that would close a position only what goes beyond it counts (decision 8.11).
 func (m *Machine) evaluateOrders(a *account, f *figures) {
 	for i := range f.usedN {
-		f.dexes[f.used[i]].orderMargin = i128{}
+		d := &f.dexes[f.used[i]]
+		d.orderMargin, d.want = i128{}, d.floored
 	}
 	if a.orderHead == 0 {
 		return
@@ -142,6 +144,11 @@ func (m *Machine) evaluateOrders(a *account, f *figures) {
 		o := &m.orders.items[slot]
 		if o.market&SpotBit == 0 && o.isHolding() {
 			m.addOrder(a, f, o)
+		}
+	}
+	for i := range f.usedN {
+		if d := &f.dexes[f.used[i]]; !d.orderMargin.IsZero() {
+			d.want = d.floored.Add(buffered(d.orderMargin))
 		}
 	}
 }
@@ -177,7 +184,7 @@ func buffered(v i128) i128 {
 
 // target returns the cash and equity that a dex's cross book should hold: the initial
 // requirement, floored per position, and buffered orders.
-func (d *dexFigures) target() i128 { return d.floored.Add(buffered(d.orderMargin)) }
+func (d *dexFigures) target() i128 { return d.want }
 
 // tokenFigures are one settlement token's figures for one account (spec 1.2), in units of
 // that token. Names are the spec's.

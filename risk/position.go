@@ -4,23 +4,25 @@ import "plimsoll/fixedpoint"
 
 // positionTerms are the columns of a position that the hot pass does not read.
 type positionTerms struct {
-	cumE12   int64 // cumulative funding at the last touch
-	entry    int64 // entry notional at 1e-6, never negative
-	raw      int64 // isolated: cash of the position, collateral units
-	funding  int64 // funding paid since the position was opened, collateral units
-	leverage uint16
-	isolated bool
-	isSet    bool // leverage was set by the account
+	cumE12  int64 // cumulative funding at the last touch
+	entry   int64 // entry notional at 1e-6, never negative
+	raw     int64 // isolated: cash of the position, collateral units
+	funding int64 // funding paid since the position was opened, collateral units
 }
 
-// isolatedBit marks an isolated position in the hot perp column.
-const isolatedBit = 1 << 15
+// isolatedBit marks an isolated position in the perp column, leverageSet a leverage that
+// the account chose in the leverage column.
+const (
+	isolatedBit = 1 << 15
+	leverageSet = 1 << 15
+)
 
 // positionSlab keeps positions in parallel columns; an account's positions are
 // contiguous, ordered by perp slot.
 type positionSlab struct {
-	size  []int64 // signed, size units
-	perp  []uint16
+	size  []int64  // signed, size units
+	perp  []uint16 // perp slot and isolatedBit
+	lever []uint16 // leverage and leverageSet
 	terms []positionTerms
 	free  [classMax][]uint32
 }
@@ -28,7 +30,8 @@ type positionSlab struct {
 func newPositionSlab(capacity uint32) positionSlab {
 	capacity = max(capacity, 2)
 	return positionSlab{
-		size: make([]int64, 1, capacity), perp: make([]uint16, 1, capacity), terms: make([]positionTerms, 1, capacity),
+		size: make([]int64, 1, capacity), perp: make([]uint16, 1, capacity), lever: make([]uint16, 1, capacity),
+		terms: make([]positionTerms, 1, capacity),
 	}
 }
 
@@ -40,12 +43,13 @@ func (s *positionSlab) alloc(class uint8) uint32 {
 	}
 	start, need := len(s.size), len(s.size)+1<<class
 	if need > cap(s.size) {
-		room := max(need, 2*cap(s.size))
+		room := max(need, cap(s.size)+cap(s.size)/4)
 		s.size = append(make([]int64, 0, room), s.size...)
 		s.perp = append(make([]uint16, 0, room), s.perp...)
+		s.lever = append(make([]uint16, 0, room), s.lever...)
 		s.terms = append(make([]positionTerms, 0, room), s.terms...)
 	}
-	s.size, s.perp, s.terms = s.size[:need], s.perp[:need], s.terms[:need]
+	s.size, s.perp, s.lever, s.terms = s.size[:need], s.perp[:need], s.lever[:need], s.terms[:need]
 	return uint32(start)
 }
 
@@ -80,6 +84,7 @@ func (s *positionSlab) ensure(b *span, perpSlot uint16) int {
 		n := int(b.count)
 		copy(s.size[start:], s.size[b.start:][:n])
 		copy(s.perp[start:], s.perp[b.start:][:n])
+		copy(s.lever[start:], s.lever[b.start:][:n])
 		copy(s.terms[start:], s.terms[b.start:][:n])
 		s.free[b.class] = append(s.free[b.class], b.start)
 		b.start, b.class = start, b.class+1
@@ -88,8 +93,9 @@ func (s *positionSlab) ensure(b *span, perpSlot uint16) int {
 	end := int(b.start) + int(b.count)
 	copy(s.size[at+1:end+1], s.size[at:end])
 	copy(s.perp[at+1:end+1], s.perp[at:end])
+	copy(s.lever[at+1:end+1], s.lever[at:end])
 	copy(s.terms[at+1:end+1], s.terms[at:end])
-	s.size[at], s.perp[at], s.terms[at] = 0, perpSlot, positionTerms{}
+	s.size[at], s.perp[at], s.lever[at], s.terms[at] = 0, perpSlot, 0, positionTerms{}
 	b.count++
 	return at
 }
@@ -99,11 +105,33 @@ func (s *positionSlab) drop(b *span, at int) {
 	end := int(b.start) + int(b.count)
 	copy(s.size[at:end-1], s.size[at+1:end])
 	copy(s.perp[at:end-1], s.perp[at+1:end])
+	copy(s.lever[at:end-1], s.lever[at+1:end])
 	copy(s.terms[at:end-1], s.terms[at+1:end])
 	b.count--
 	if b.count == 0 {
 		s.free[b.class] = append(s.free[b.class], b.start)
 		b.start, b.class = 0, 0
+	}
+}
+
+// leverage returns the leverage of position i.
+func (s *positionSlab) leverage(i int) uint16 { return s.lever[i] &^ leverageSet }
+
+// isIsolated reports whether position i has margin of its own.
+func (s *positionSlab) isIsolated(i int) bool { return s.perp[i]&isolatedBit != 0 }
+
+// isSet reports whether the account chose the leverage of position i.
+func (s *positionSlab) isSet(i int) bool { return s.lever[i]&leverageSet != 0 }
+
+// setLeverage writes leverage and margin mode of position i.
+func (s *positionSlab) setLeverage(i int, leverage uint16, isIsolated, isSet bool) {
+	s.lever[i] = leverage
+	if isSet {
+		s.lever[i] |= leverageSet
+	}
+	s.perp[i] &^= isolatedBit
+	if isIsolated {
+		s.perp[i] |= isolatedBit
 	}
 }
 
@@ -146,8 +174,7 @@ func (m *Machine) isolatedEquity(i int, p *perp) i128 {
 func (m *Machine) leverageOf(a *account, slot uint16) (leverage uint16, isIsolated bool) {
 	p := &m.perps[slot]
 	if i := m.positions.find(&a.positions, slot); i >= 0 {
-		t := &m.positions.terms[i]
-		return t.leverage, t.isolated
+		return m.positions.leverage(i), m.positions.isIsolated(i)
 	}
 	return min(p.maxLeverage(), leverageDefaultMax), p.mode != MarginNormal
 }
@@ -160,10 +187,8 @@ func (m *Machine) ensurePosition(a *account, slot uint16) int {
 	}
 	leverage, isIsolated := m.leverageOf(a, slot)
 	i := m.positions.ensure(&a.positions, slot)
-	m.positions.terms[i] = positionTerms{leverage: leverage, isolated: isIsolated, cumE12: m.perps[slot].cumE12}
-	if isIsolated {
-		m.positions.perp[i] |= isolatedBit
-	}
+	m.positions.terms[i] = positionTerms{cumE12: m.perps[slot].cumE12}
+	m.positions.setLeverage(i, leverage, isIsolated, false)
 	return i
 }
 
@@ -180,7 +205,7 @@ func (m *Machine) settleFunding(a *account, i int) i128 {
 	if v, ok := owed.Int64(); ok {
 		t.funding += v
 	}
-	if t.isolated {
+	if m.positions.isIsolated(i) {
 		raw, ok := fixedpoint.I128(t.raw).Sub(owed).Int64()
 		if !ok {
 			panic("risk: BUG: isolated cash above its limit")

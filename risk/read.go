@@ -73,7 +73,7 @@ func (m *Machine) readDex(a *account, f *figures, n uint16) DexView {
 
 // shownMargin is notional/leverage cut to 1e-6, in collateral units.
 func (m *Machine) shownMargin(i int, p *perp) i128 {
-	return p.toUnits(notionalE6(m.positions.size[i], p.mark).DivFloor(int64(m.positions.terms[i].leverage)))
+	return p.toUnits(notionalE6(m.positions.size[i], p.mark).DivFloor(int64(m.positions.leverage(i))))
 }
 
 // shownMaintenance is the maintenance margin cut to 1e-6, in collateral units.

@@ -30,14 +30,14 @@ func (m *Machine) readPosition(a *account, f *figures, i int) PositionView {
 	pending := fixedpoint.Mul64(size, p.cumE12).Sub(fixedpoint.Mul64(size, t.cumE12)).DivCeil(p.subUnit())
 	paid := pending.Add(fixedpoint.I128(t.funding))
 	v := PositionView{
-		Perp: uint32(key &^ isolatedBit), Dex: uint32(p.dexSlot), IsIsolated: t.isolated, Leverage: t.leverage,
+		Perp: uint32(key &^ isolatedBit), Dex: uint32(p.dexSlot), IsIsolated: m.positions.isIsolated(i), Leverage: m.positions.leverage(i),
 		MaxLeverage: p.maxLeverage(), Size: exact(fixedpoint.I128(size), p.sz), EntryNotional: exact(fixedpoint.I128(t.entry), 6),
 		EntryPx: none(p.priceDecimals()), PositionValue: exact(notional, wei), UnrealizedPnl: exact(pnl, wei),
 		ReturnOnEquity: exact(i128{}, 10), LiquidationPx: none(10), TriggerPx: none(10), RawUsd: exact(i128{}, wei),
 		MaintenanceMargin: exact(p.maintenance(notional), wei), FundingAllTime: exact(paid, wei),
 		FundingSinceOpen: exact(paid, wei), FundingSinceChange: exact(pending, wei),
 	}
-	if t.isolated {
+	if m.positions.isIsolated(i) {
 		v.RawUsd = exact(fixedpoint.I128(t.raw).Sub(pending), wei)
 		v.MarginUsed = exact(m.isolatedEquity(i, p), wei)
 	} else {
@@ -51,7 +51,7 @@ func (m *Machine) readPosition(a *account, f *figures, i int) PositionView {
 		v.EntryPx = exact(px, p.priceDecimals())
 	}
 	if t.entry > 0 {
-		wide := mustFit(pnl.MulInt64(int64(t.leverage)))
+		wide := mustFit(pnl.MulInt64(int64(m.positions.leverage(i))))
 		if r, ok := divHalfEven(wide, fixedpoint.I128(ratioOne), p.toUnits(fixedpoint.I128(t.entry))); ok {
 			v.ReturnOnEquity = exact(r, 10)
 		}
@@ -80,7 +80,7 @@ func (m *Machine) criticalPrices(a *account, f *figures, i int, p *perp, notiona
 	own := p.maintenance(notional)
 	l := line{alpha: 100, beta: 100}
 	switch {
-	case m.positions.terms[i].isolated:
+	case m.positions.isIsolated(i):
 		l.equityZero = m.isolatedEquity(i, p).Sub(signed)
 	case a.mode == ModeStandard:
 		d := &f.dexes[p.dexSlot]

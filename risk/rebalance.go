@@ -188,7 +188,7 @@ func (m *Machine) askPools(slot uint32, a *account, f *figures, isLast bool) (is
 
 // settled refreshes derived data of an account that changed and tells its band.
 func (m *Machine) settled(slot uint32, a *account, f *figures) {
-	m.tell(slot, a, m.healthOf(a, f))
+	m.tell(slot, m.healthOf(a, f))
 	m.refreshHot(slot)
 }
 

@@ -124,7 +124,7 @@ func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
 		for _, v := range [4]int64{t.cumE12, t.entry, t.raw, t.funding} {
 			mix.U64(uint64(v))
 		}
-		mix.U64(uint64(t.leverage) | bit(t.isolated)<<16 | bit(t.isSet)<<17)
+		mix.U64(uint64(m.positions.lever[i]) | bit(key&isolatedBit != 0)<<16)
 		h = h.Add(mix.Sum())
 	}
 	for _, b := range m.balances.of(&a.balances) {

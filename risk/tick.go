@@ -84,25 +84,36 @@ func (m *Machine) setPrices(group []Command) {
 // sharing, spec 1.3).
 func (m *Machine) pricesPrepare(group []Command) []Request {
 	m.setPrices(group)
-	m.openSweep()
+	m.openPass()
 	requests := m.wishBuf[:0]
 	for local := range m.hot {
 		h := &m.hot[local]
-		if h.kind <= hotIdle {
+		slot := uint32(local)*m.cfg.Shards + m.cfg.Shard
+		switch h.kind() {
+		case hotNone, hotIdle:
 			continue
+		case hotStandard, hotUnified:
+			if f := m.hotMargin(h); f.isFast {
+				m.tell(slot, m.bandSimple(h, &f))
+				continue
+			}
+		case hotLend:
+			a, f := &m.accounts[local], m.hotMargin(h)
+			net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(a))
+			if m.isSafeLend(h, &f, a, net) {
+				m.tell(slot, HealthHealthy)
+				continue
+			}
+		case hotFull:
 		}
 		a := &m.accounts[local]
-		if a.health == HealthHealthy && (h.kind == hotSimple && m.isSafe(h) || h.kind == hotLend && m.isSafeLend(h, a)) {
-			continue
-		}
-		slot := uint32(local)*m.cfg.Shards + m.cfg.Shard
 		f := m.evaluate(a)
 		if a.mode == ModePortfolio && sharesMargin(f) {
 			requests = m.wishes(slot, a, f, 0, requests)
 			m.join(slot)
 			continue
 		}
-		m.tell(slot, a, m.healthOf(a, f))
+		m.tell(slot, m.healthOf(a, f))
 	}
 	m.wishBuf = requests
 	return requests

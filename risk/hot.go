@@ -1,0 +1,237 @@
+package risk
+
+import (
+	"math/bits"
+
+	"plimsoll/fixedpoint"
+)
+
+// hotKind says which pass an account takes.
+type hotKind uint8
+
+const (
+	hotNone     hotKind = iota // no account
+	hotIdle                    // nothing that a price can move
+	hotStandard                // one cross book on the main dex, standard mode
+	hotUnified                 // the same, unified
+	hotLend                    // the same, portfolio: lent or owed numeraire, collateral
+	hotFull                    // evaluate
+)
+
+// hotAccount is what a price pass reads of an account: 24 bytes, beside its positions'
+// size and perp columns, and near a line their leverage.
+type hotAccount struct {
+	fixedE12 i128 // cash that counts as equity, plus funding already settled, at 1e-12
+	start    uint32
+	count    uint16
+	shape    uint8  // kind, and step in the upper four bits
+	health   Health // last told; derived data, not hashed
+}
+
+func (h *hotAccount) kind() hotKind { return hotKind(h.shape & 15) }
+
+// step is a leverage floor: no position asks more than 1/step of its notional.
+func (h *hotAccount) step() uint64 { return uint64(h.shape >> 4) }
+
+// refreshHot derives an account's hot columns after it changed.
+func (m *Machine) refreshHot(slot uint32) {
+	local := slot / m.cfg.Shards
+	a := &m.accounts[local]
+	h := &m.hot[local]
+	*h = hotAccount{start: a.positions.start, count: a.positions.count, health: h.health}
+	kind, fixed := m.hotCash(a)
+	if a.orderCount > 0 {
+		kind = hotFull
+	}
+	open, step := 0, uint16(10)
+	var cum i128
+	for i := int(h.start); i < int(h.start)+int(h.count); i++ {
+		size := m.positions.size[i]
+		if size == 0 {
+			continue
+		}
+		open++
+		key := m.positions.perp[i]
+		if key&isolatedBit != 0 || m.hotPerps[key&(PerpsMax-1)].dex != 0 {
+			kind = hotFull
+			continue
+		}
+		cum = cum.Add(fixedpoint.Mul64(size, m.positions.terms[i].cumE12))
+		step = min(step, m.positions.leverage(i))
+	}
+	if open == 0 && a.orderCount == 0 && !m.owesAnything(a) {
+		kind = hotIdle
+	}
+	h.shape = uint8(kind) | uint8(step)<<4
+	if kind == hotStandard || kind == hotUnified || kind == hotLend {
+		h.fixedE12 = mustFit(fixed.MulInt64(m.dexSubUnit(0))).Add(cum)
+	}
+}
+
+// hotCash returns the kind an account's balances allow, and the cash that counts as
+// equity of its cross book; of a hotLend account that is the dex's alone.
+func (m *Machine) hotCash(a *account) (hotKind, i128) {
+	fixed := a.raw
+	if a.mode == ModePortfolio {
+		return m.lendKind(a), fixed
+	}
+	kind := hotStandard
+	if a.mode == ModeUnified {
+		kind = hotUnified
+	}
+	for _, b := range m.balances.of(&a.balances) {
+		switch {
+		case b.key&dexBit != 0:
+			kind = hotFull
+		case uint32(b.key) == m.dexes[0].collateral && a.mode == ModeUnified:
+			fixed = fixed.Add(b.cash)
+			if !b.lend.IsZero() {
+				kind = hotFull
+			}
+		}
+	}
+	return kind, fixed
+}
+
+// lendKind tells whether a portfolio account is its numeraire and at most collateral
+// beside it: a second debt or dex takes the full evaluation.
+func (m *Machine) lendKind(a *account) hotKind {
+	items := m.balances.of(&a.balances)
+	q := m.numeraire
+	if len(items) == 0 || uint32(items[0].key) != q || m.dexes[0].collateral != q || m.tokens[q].pool < 0 {
+		return hotFull
+	}
+	for i := 1; i < len(items); i++ {
+		b := &items[i]
+		if b.key&dexBit != 0 || b.lend.Sign() < 0 || b.cash.Sign() < 0 {
+			return hotFull
+		}
+	}
+	return hotLend
+}
+
+// owesAnything reports a debt, a negative wallet or a negative token.
+func (m *Machine) owesAnything(a *account) bool {
+	if a.raw.Sign() < 0 {
+		return true
+	}
+	for _, b := range m.balances.of(&a.balances) {
+		if b.cash.Sign() < 0 || b.lend.Sign() < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hotFigures are one account's figures from its hot columns: exact equity of the cross
+// book at 1e-12, gross notional and maintenance margin in units.
+type hotFigures struct {
+	equityE12   i128
+	notional    uint64
+	maintenance uint64
+	isFast      bool // no position is beyond the fast bounds
+}
+
+// hotMargin computes an account's hot figures; maintenance rounds up per position.
+func (m *Machine) hotMargin(h *hotAccount) (f hotFigures) {
+	sizes := m.positions.size[h.start:][:h.count]
+	keys := m.positions.perp[h.start:][:len(sizes)]
+	table := (*[PerpsMax]hotPerp)(m.hotPerps)
+	equity, isFast := h.fixedE12, len(sizes) <= 32
+	var notional, maintenance uint64
+	for i, size := range sizes {
+		p := &table[keys[i]&(PerpsMax-1)]
+		equity = equity.Add(fixedpoint.Mul64(size, p.valueE12))
+		n, ok := p.notional(size)
+		isFast = isFast && ok
+		notional += n
+		maintenance += p.maintenanceFast(n)
+	}
+	return hotFigures{equityE12: equity, notional: notional, maintenance: maintenance, isFast: isFast}
+}
+
+// hotInitial returns Σ initial margin of an account whose hot figures are fast, rounded up
+// per position, each at least a tenth of notional when isFloored.
+func (m *Machine) hotInitial(h *hotAccount, isFloored bool) (sum uint64) {
+	table := (*[PerpsMax]hotPerp)(m.hotPerps)
+	for i := h.start; i < h.start+uint32(h.count); i++ {
+		leverage := uint64(m.positions.lever[i] &^ leverageSet)
+		if isFloored {
+			leverage = min(leverage, 10)
+		}
+		n, _ := table[m.positions.perp[i]&(PerpsMax-1)].notional(m.positions.size[i])
+		sum += (n + leverage - 1) / leverage
+	}
+	return sum
+}
+
+// bound returns an upper bound, in units, of any initial requirement the account has.
+func (h *hotAccount) bound(f *hotFigures) uint64 {
+	return f.notional/h.step() + uint64(h.count) + 1
+}
+
+// bandSimple places a standard or unified account of one cross book in its band, exactly:
+// most by the bound alone.
+func (m *Machine) bandSimple(h *hotAccount, f *hotFigures) Health {
+	if f.notional > 0 && !f.equityE12.Less(scaleE12(h.bound(f), uint64(m.sweepSubUnit))) {
+		return HealthHealthy
+	}
+	equity := f.equityE12.DivFloor(m.sweepSubUnit)
+	initial := m.hotInitial(h, h.kind() == hotUnified)
+	return crossHealth(equity, units128(f.maintenance), equity.Sub(units128(initial)))
+}
+
+// scaleE12 returns units x factor.
+func scaleE12(units, factor uint64) i128 {
+	hi, lo := bits.Mul64(units, factor)
+	return i128{Hi: int64(hi), Lo: lo}
+}
+
+// lendValue returns idle cash + supply - debt of a hotLend account.
+func (m *Machine) lendValue(a *account) i128 {
+	b := &m.balances.items[a.balances.start]
+	return b.cash.Add(m.supplied(b)).Sub(m.debt(b))
+}
+
+// isSafeLend reports that a portfolio account of kind hotLend is healthy: net balance and
+// capacity cover any requirement it can have, the ratio is below its trigger, and the
+// dex's own equity covers its maintenance margin, or margin sharing has work to do.
+// Collateral is valued only when the net balance alone does not do.
+func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, a *account, net i128) bool {
+	mm := units128(f.maintenance)
+	if !f.isFast || f.notional == 0 || f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit))) {
+		return false
+	}
+	bound := units128(h.bound(f))
+	if !net.Less(bound) {
+		return m.coversOffset(net, mm)
+	}
+	if a.balances.count < 2 || m.params.OffsetMode != OffsetNone {
+		return false
+	}
+	liquidation, capacity := m.collateral(a, m.numeraire)
+	if net.Add(capacity).Less(bound) {
+		return false
+	}
+	t := tokenFigures{N: net, MM: mm, LC: liquidation}
+	requirement, value, _ := t.ratio(OffsetNone, i128{})
+	return !isPastTrigger(requirement, value) && !isBelowTwoThirds(net.Add(liquidation), mm)
+}
+
+// coversOffset reports that an offset in force cannot put an account past its trigger:
+// twice the maintenance margin and the offset are there.
+func (m *Machine) coversOffset(net, maintenance i128) bool {
+	if m.params.OffsetMode == OffsetNone {
+		return true
+	}
+	need := maintenance.Add(m.offsetUnits(m.numeraire))
+	return !net.Less(need.Add(need))
+}
+
+// openPass notes what a pass over all accounts needs of the main dex.
+func (m *Machine) openPass() {
+	m.sweepSubUnit = 1
+	if m.dexes[0].isListed {
+		m.sweepSubUnit = m.dexSubUnit(0)
+	}
+}
