@@ -22,6 +22,7 @@ type accountFlags uint8
 const (
 	accountOpen accountFlags = 1 << iota
 	accountHalted
+	accountUnvalued // imported before its perps had marks: totals still hold what dexes are worth
 )
 
 // balance is one token of an account, or with dexBit the cash of a further dex.

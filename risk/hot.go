@@ -40,7 +40,7 @@ func (m *Machine) refreshHot(slot uint32) {
 	h := &m.hot[local]
 	*h = hotAccount{start: a.positions.start, count: a.positions.count, health: h.health}
 	kind, fixed := m.hotCash(a)
-	if a.orderCount > 0 {
+	if a.orderCount > 0 || a.flags&accountUnvalued != 0 {
 		kind = hotFull
 	}
 	open, step := 0, uint16(10)
@@ -59,7 +59,7 @@ func (m *Machine) refreshHot(slot uint32) {
 		cum = cum.Add(fixedpoint.Mul64(size, m.positions.terms[i].cumE12))
 		step = min(step, m.positions.leverage(i))
 	}
-	if open == 0 && a.orderCount == 0 && !m.owesAnything(a) {
+	if open == 0 && a.orderCount == 0 && a.flags&accountUnvalued == 0 && !m.owesAnything(a) {
 		kind = hotIdle
 	}
 	h.shape = uint8(kind) | uint8(step)<<4

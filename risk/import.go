@@ -195,8 +195,11 @@ func (m *Machine) importBalance(a *account, c *Command) {
 	f := m.evaluate(a)
 	b := m.balanceFor(a, uint16(q))
 	cash := total
-	if a.mode != ModeStandard {
-		figs := m.tokenFiguresOf(a, f, q)
+	switch figs := m.tokenFiguresOf(a, f, q); {
+	case a.mode == ModeStandard:
+	case f.unpriced:
+		a.flags |= accountUnvalued
+	default:
 		cash = cash.Sub(figs.perpValue)
 	}
 	b.cash = b.cash.Add(cash)
@@ -208,4 +211,23 @@ func (m *Machine) importBalance(a *account, c *Command) {
 	case -1:
 		m.borrowOut(b, net.Neg())
 	}
+}
+
+// valueImport takes what the dexes are worth out of the totals of an account that was
+// imported before all its perps had marks, at the first tick that prices them all.
+func (m *Machine) valueImport(a *account) *figures {
+	f := m.evaluate(a)
+	if f.unpriced {
+		return f
+	}
+	a.flags &^= accountUnvalued
+	items := m.balances.of(&a.balances)
+	for i := range items {
+		if b := &items[i]; b.key&dexBit == 0 && m.settlesDex(f, uint32(b.key)) {
+			figs := m.tokenFiguresOf(a, f, uint32(b.key))
+			b.cash = b.cash.Sub(figs.perpValue)
+			m.external(uint32(b.key), figs.perpValue.Neg())
+		}
+	}
+	return f
 }

@@ -46,9 +46,20 @@ func TestCarryTrade(t *testing.T) {
 // TestCapturedPortfolioAccount is the unscaled capture of 22 Sep 2026 without its small
 // tokens.
 func TestCapturedPortfolioAccount(t *testing.T) {
+	for _, isPricedFirst := range []bool{true, false} {
+		checkCapturedPortfolioAccount(t, isPricedFirst)
+	}
+}
+
+// checkCapturedPortfolioAccount imports before or after the marks are known.
+func checkCapturedPortfolioAccount(t *testing.T, isPricedFirst bool) {
+	t.Helper()
 	d := newDesk(t)
 	d.standard()
-	d.prices("ETH", "2745.3", "NEAR", "4.4304", "PENGU", "0.009198", "XPL", "0.093914")
+	tick := func() { d.prices("ETH", "2745.3", "NEAR", "4.4304", "PENGU", "0.009198", "XPL", "0.093914") }
+	if isPricedFirst {
+		tick()
+	}
 	head := Command{Kind: KindImportAccount, Mode: uint8(ModePortfolio)}
 	head.SetName([]byte("lifi"))
 	head.Ref = [4]uint32{7, NoAccount, 0, 0}
@@ -77,6 +88,9 @@ func TestCapturedPortfolioAccount(t *testing.T) {
 	d.set(&b, 1, "3571618.63923227")
 	group = append(group, b)
 	d.must(group...)
+	if !isPricedFirst {
+		tick()
+	}
 	v := d.view(7)
 	x := v.Dexes[0]
 	wants(t, "accountValue", x.AccountValue, "4101762.727651")

@@ -107,7 +107,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		case hotFull:
 		}
 		a := &m.accounts[local]
-		f := m.evaluate(a)
+		f := m.lookAt(slot, a)
 		if a.mode == ModePortfolio && sharesMargin(f) {
 			requests = m.wishes(slot, a, f, 0, requests)
 			m.join(slot)
@@ -117,6 +117,17 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	}
 	m.wishBuf = requests
 	return requests
+}
+
+// lookAt evaluates an account exactly, settling first what an import left open.
+func (m *Machine) lookAt(slot uint32, a *account) *figures {
+	if a.flags&accountUnvalued != 0 {
+		if f := m.valueImport(a); f.unpriced {
+			return f
+		}
+		m.refreshHot(slot)
+	}
+	return m.evaluate(a)
 }
 
 // sharesMargin reports whether a dex's cross equity is below its maintenance margin.
