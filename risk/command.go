@@ -90,6 +90,12 @@ const (
 	FieldLimits = 8 // PartLimits: reserve factor, takeover width
 )
 
+// SzDecimalsKept in Command.Leverage of a list_token means: as listed, or 2 when new.
+const (
+	SzDecimalsKept    = 1<<16 - 1
+	szDecimalsDefault = 2
+)
+
 // WalletDefault and its kin name the wallet of a deposit, withdrawal or transfer.
 const (
 	WalletDefault uint32 = 0 // by mode: see MODEL.md §8

@@ -34,6 +34,12 @@ func (m *Machine) listToken(group []Command) Reason {
 		isListed: true, isBorrowable: c.Has(FlagBorrowable), index: c.Other(), wei: c.Mode, sz: uint8(min(c.Leverage, 255)),
 		pool: -1, oraclePerp: c.Market(), spot: NoSlot, tokenID: c.Aux, name: nameOf(group, 0), fullName: nameOf(group, 1),
 	}
+	if c.Leverage == SzDecimalsKept {
+		t.sz = min(szDecimalsDefault, t.wei)
+		if old.isListed {
+			t.sz = old.sz
+		}
+	}
 	if old.isListed {
 		t.pool, t.spot, t.givenE10, t.oracleE10 = old.pool, old.spot, old.givenE10, old.oracleE10
 		if t.wei != old.wei || t.sz != old.sz || t.index != old.index {

@@ -155,7 +155,7 @@ func (d *Decoder) buildListToken(f *frame) {
 	d.list(token, nameToken, placeToken)
 	d.index(f, c)
 	c.Mode = uint8(d.integer(f, fieldWeiDecimals, 255))
-	c.Leverage = 2
+	c.Leverage = risk.SzDecimalsKept
 	if f.seen.has(fieldSzDecimals) {
 		c.Leverage = uint16(d.integer(f, fieldSzDecimals, 255))
 	}
