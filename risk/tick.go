@@ -52,8 +52,8 @@ func (m *Machine) priceAt(c *Command, i int) (int64, bool) {
 	if !ok || v > limit {
 		return v, false
 	}
-	fine, ok := fixedpoint.Rescale(v, decimals, oracleE) // every price may enter an oracle price
-	return v, ok && fine <= OraclePriceMax
+	_, ok = fixedpoint.Rescale(v, decimals, oracleE) // every price may enter an oracle price
+	return v, ok
 }
 
 // setPrices writes a tick that pricesVerdict passed.
