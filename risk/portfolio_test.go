@@ -109,3 +109,25 @@ func checkCapturedPortfolioAccount(t *testing.T, isPricedFirst bool) {
 	}
 	t.Logf("ETH liq %s, ratio %s", text(v.Positions[0].LiquidationPx), text(v.Margin.PortfolioMarginRatio))
 }
+
+// TestCollateralPrices solves the two lines for the price of the only collateral: 14 HYPE
+// at weight 0.825 against a debt of 250.
+func TestCollateralPrices(t *testing.T) {
+	d := newDesk(t)
+	d.standard()
+	d.lent("lender", "1000000")
+	d.prices("t:HYPE", "60")
+	a := d.open("borrower", ModePortfolio)
+	d.must(d.fund(KindDeposit, a, "HYPE", "10"))
+	d.must(d.fund(KindBorrow, a, "USDC", "250"))
+	w := d.fund(KindWithdraw, a, "USDC", "250")
+	d.refuses(ReasonInsufficientBalance, w) // borrowed money cannot leave
+	d.must(d.fillOf(a, "HYPE/USDC", "4", "62.5"))
+	c := d.view(a).Collaterals
+	if len(c) != 1 {
+		t.Fatalf("%d collaterals, want 1", len(c))
+	}
+	wants(t, "debt", d.balance(a, "USDC").Borrowed, "250.0")
+	wants(t, "venue's price", c[0].LiquidationPx, "43.29004329") // 500 / (14 x 0.825)
+	wants(t, "trigger price", c[0].TriggerPx, "45.5684666211")   // 500 / (0.95 x 14 x 0.825)
+}

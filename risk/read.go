@@ -16,6 +16,7 @@ func (m *Machine) ReadAccount(slot uint32, v *AccountView) bool {
 	m.readBalances(a, f, v)
 	m.readPositions(a, f, v)
 	m.readOrders(a, v)
+	m.readCollaterals(a, v)
 	m.readMargin(a, f, &v.Margin)
 	return true
 }

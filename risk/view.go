@@ -12,16 +12,17 @@ type Amount struct {
 
 // AccountView is everything the readers of one account may ask for, taken at one Seq.
 type AccountView struct {
-	Account   uint32
-	Master    uint32 // NoAccount without one
-	Mode      Mode
-	IsHalted  bool
-	TimeMs    int64
-	Margin    MarginView
-	Balances  []BalanceView  // by token slot
-	Dexes     []DexView      // by dex slot, the main dex always first
-	Positions []PositionView // by dex slot, then perp slot; size zero is a leverage setting only
-	Orders    []OrderView    // in order of placement
+	Account     uint32
+	Master      uint32 // NoAccount without one
+	Mode        Mode
+	IsHalted    bool
+	TimeMs      int64
+	Margin      MarginView
+	Balances    []BalanceView    // by token slot
+	Dexes       []DexView        // by dex slot, the main dex always first
+	Positions   []PositionView   // by dex slot, then perp slot; size zero is a leverage setting only
+	Orders      []OrderView      // in order of placement
+	Collaterals []CollateralView // portfolio accounts, by token slot
 }
 
 // MarginView carries the figures of GET /v1/accounts/{account}/margin for the settlement
@@ -91,6 +92,13 @@ type DexView struct {
 	CrossMarginUsed  Amount
 	CrossMaintenance Amount
 	Withdrawable     Amount
+}
+
+// CollateralView is one collateral token's critical prices, all else held.
+type CollateralView struct {
+	Token         uint32
+	TriggerPx     Amount // the ratio reaches 0.95
+	LiquidationPx Amount // available after maintenance reaches zero
 }
 
 // PositionView is one perp position.

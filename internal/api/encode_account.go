@@ -185,5 +185,12 @@ func appendLiquidationPrices(dst []byte, seq uint64, v *risk.AccountView, dir *D
 		dst = appendAmountField(dst, "trigger_price", p.TriggerPx)
 		dst = append(appendAmountField(dst, "hyperliquid_price", p.LiquidationPx), '}')
 	}
+	dst = append(appendKey(append(dst, ']'), "collaterals"), '[')
+	for i := range v.Collaterals {
+		c := &v.Collaterals[i]
+		dst = appendTextField(append(appendSep(dst), '{'), "token", dir.TokenName(c.Token))
+		dst = appendAmountField(dst, "trigger_price", c.TriggerPx)
+		dst = append(appendAmountField(dst, "hyperliquid_price", c.LiquidationPx), '}')
+	}
 	return append(dst, ']', '}')
 }
