@@ -254,6 +254,12 @@ func (m *Machine) collateral(a *account, q uint32) (liquidation, capacity i128) 
 	if !t.isBorrowable {
 		return liquidation, capacity
 	}
+	liquidation, capacity = m.collateralSums(a, q)
+	return fixedpoint.MinI128(liquidation, t.userBorrowCap), fixedpoint.MinI128(capacity, t.userBorrowCap)
+}
+
+// collateralSums is collateral before the user borrow cap.
+func (m *Machine) collateralSums(a *account, q uint32) (liquidation, capacity i128) {
 	items := m.balances.of(&a.balances)
 	for i := range items {
 		b := &items[i]
@@ -271,7 +277,7 @@ func (m *Machine) collateral(a *account, q uint32) (liquidation, capacity i128) 
 			liquidation, capacity = liquidation.Sub(other), capacity.Sub(other)
 		}
 	}
-	return fixedpoint.MinI128(liquidation, t.userBorrowCap), fixedpoint.MinI128(capacity, t.userBorrowCap)
+	return liquidation, capacity
 }
 
 func weigh(value i128, num, den int64) i128 {

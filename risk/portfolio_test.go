@@ -128,6 +128,6 @@ func TestCollateralPrices(t *testing.T) {
 		t.Fatalf("%d collaterals, want 1", len(c))
 	}
 	wants(t, "debt", d.balance(a, "USDC").Borrowed, "250.0")
-	wants(t, "venue's price", c[0].LiquidationPx, "43.29004329") // 500 / (14 x 0.825)
-	wants(t, "trigger price", c[0].TriggerPx, "45.5684666211")   // 500 / (0.95 x 14 x 0.825)
+	wants(t, "venue's price", c[0].LiquidationPx, "21.645021645") // 250 / (14 x 0.825)
+	wants(t, "trigger price", c[0].TriggerPx, "22.7842333108")    // 250 / (0.95 x 14 x 0.825)
 }

@@ -11,6 +11,8 @@ func (m *Machine) readCollaterals(a *account, v *AccountView) {
 		return
 	}
 	t := m.tokenFiguresOf(a, &m.fig, m.numeraire)
+	sum, _ := m.collateralSums(a, m.numeraire)
+	most := m.tokens[m.numeraire].userBorrowCap
 	requirement, _, borrowed := t.ratio(m.params.OffsetMode, m.offsetUnits(m.numeraire))
 	items := m.balances.of(&a.balances)
 	for i := range items {
@@ -21,14 +23,17 @@ func (m *Machine) readCollaterals(a *account, v *AccountView) {
 		c := &m.tokens[b.key]
 		counted := fixedpoint.MinI128(m.supplied(b), c.userSupplyCap)
 		own := weigh(m.convert(counted, uint32(b.key), m.numeraire, false), rateOne+c.ltvE12, 2*rateOne)
-		others := t.LC.Sub(own)
-		// PMR = 0.95: Nc + B + LC = R / 0.95. AAM = 0: LC = MM - Nc.
-		forTrigger := mustFit(requirement.MulDivCeil(100, 95)).Sub(t.net()).Sub(borrowed).Sub(others)
-		v.Collaterals = append(v.Collaterals, CollateralView{
-			Token:         uint32(b.key),
-			TriggerPx:     m.priceForWeight(forTrigger, counted, c),
-			LiquidationPx: m.priceForWeight(t.MM.Sub(t.net()).Sub(others), counted, c),
-		})
+		others := sum.Sub(own)
+		// PMR = 0.95: Nc + B + LC = R / 0.95. AAM = 0: LC = MM - Nc. No price gives more than
+		// the user borrow cap lets count.
+		view := CollateralView{Token: uint32(b.key), TriggerPx: none(oracleE), LiquidationPx: none(oracleE)}
+		if lc := mustFit(requirement.MulDivCeil(100, 95)).Sub(t.net()).Sub(borrowed); !most.Less(lc) {
+			view.TriggerPx = m.priceForWeight(lc.Sub(others), counted, c)
+		}
+		if lc := t.MM.Sub(t.net()); !most.Less(lc) {
+			view.LiquidationPx = m.priceForWeight(lc.Sub(others), counted, c)
+		}
+		v.Collaterals = append(v.Collaterals, view)
 	}
 }
 

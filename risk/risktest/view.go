@@ -36,6 +36,7 @@ func (o *Oracle) ReadAccount(slot uint32, v *risk.AccountView) bool {
 		v.Orders = append(v.Orders, r.view())
 	}
 	v.Margin = o.marginView(a)
+	v.Collaterals = o.collateralViews(a)
 	return true
 }
 
