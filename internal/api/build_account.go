@@ -20,8 +20,12 @@ func (d *Decoder) buildOrder(f *frame) {
 }
 
 func (d *Decoder) side(f *frame, c *risk.Command) {
-	if d.word(f, fieldSide, "buy", "sell") == 1 {
+	switch string(d.str(f, fieldSide)) {
+	case "buy":
+	case "sell":
 		c.Flags |= risk.FlagSell
+	default:
+		d.word(f, fieldSide, "buy", "sell") // says what is wrong
 	}
 }
 
@@ -33,16 +37,20 @@ func (d *Decoder) trigger(f *frame, c *risk.Command) {
 		return
 	}
 	t := &d.frames[2]
-	if !d.nested(f, fieldTrigger, t, &triggerFields, &triggerFields) {
-		return
+	if d.nested(f, fieldTrigger, t, &triggerFields, &triggerFields) {
+		d.triggerOf(t, c)
+		d.pop()
 	}
+}
+
+// triggerOf reads the fields of a trigger.
+func (d *Decoder) triggerOf(t *frame, c *risk.Command) {
 	c.Flags |= risk.FlagTrigger
 	d.num(t, fieldPrice, c, 2)
 	d.flag(t, fieldIsMarket, c, risk.FlagTriggerMarket)
 	if d.word(t, fieldTpsl, "sl", "tp") == 1 {
 		c.Flags |= risk.FlagTakeProfit
 	}
-	d.pop()
 }
 
 func (d *Decoder) buildOrderRef(f *frame) {

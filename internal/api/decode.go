@@ -160,6 +160,9 @@ func (d *Decoder) readCommand(i int) (end int) {
 		d.fail(codeLimitExceeded, "", "a request holds at most 8192 commands: split it", limitCommands)
 		return i
 	}
+	if end = d.readFlat(i); end > 0 {
+		return end
+	}
 	f := &d.frames[0]
 	if end = d.object(i, f); d.err != nil {
 		return end
@@ -175,7 +178,7 @@ func (d *Decoder) readCommand(i int) (end int) {
 	}
 	s.build(d, f)
 	d.head(f, &d.records[first])
-	for left, k := uint16(0), len(d.records)-1; k >= first; k, left = k-1, left+1 {
+	for left, k := uint16(1), len(d.records)-2; k >= first; k, left = k-1, left+1 { // the last has 0
 		d.records[k].GroupLeft = left
 	}
 	return end
@@ -250,11 +253,10 @@ func (d *Decoder) extend(kind risk.Kind) *risk.Command {
 
 // checkFields reports whether an object has all it needs and nothing else.
 func (d *Decoder) checkFields(f *frame, required, allowed *mask) bool {
-	extra := mask{f.seen[0] &^ allowed[0], f.seen[1] &^ allowed[1]}
-	missing := mask{required[0] &^ f.seen[0], required[1] &^ f.seen[1]}
-	if extra[0]|extra[1]|missing[0]|missing[1] == 0 {
+	if f.seen[0]&^allowed[0]|f.seen[1]&^allowed[1]|required[0]&^f.seen[0]|required[1]&^f.seen[1] == 0 {
 		return true
 	}
+	extra, missing := f.seen.minus(*allowed), required.minus(f.seen)
 	if !extra.isEmpty() {
 		name := fieldNames[extra.first()]
 		d.fail(codeUnknownField, name, name+" does not belong here", "")

@@ -1,5 +1,7 @@
 package api
 
+import "encoding/binary"
+
 // field is a field name of the HTTP contract. One numbering serves all commands, so that
 // a key is looked up once and a whole object is checked with two masks.
 type field uint8
@@ -115,11 +117,42 @@ var fieldNames = [fieldCount]string{
 
 var fieldTable = newWordTable(fieldNames[:])
 
-// nextTokens are the fields as they stand in a body without needless spaces, after the
-// field before.
-var nextTokens = func() (tokens [fieldCount]string) {
+// nextToken is a field as it stands in a body without needless spaces, after the field before:
+// its first and last eight bytes, which overlap when it is short and are masked when it
+// is shorter.
+type nextToken struct {
+	first, last, mask uint64
+	size, lastAt      uint8 // lastAt is where last starts
+	need              uint8 // bytes of the body that a comparison reads
+}
+
+// isAt reports whether a token stands at i.
+func (t *nextToken) isAt(b []byte, i int) bool {
+	if i+int(t.need) > len(b) {
+		return false
+	}
+	first, last := load64(b, i), load64(b, i+int(t.lastAt))
+	return ((first^t.first)|(last^t.last))&t.mask == 0
+}
+
+func newToken(name string) nextToken {
+	text := `,"` + name + `":`
+	if len(text) > 16 { // too long for two words: never found, so that the key is looked up
+		return nextToken{mask: 1<<64 - 1, last: 1<<64 - 1, need: 8}
+	}
+	t := nextToken{size: uint8(len(text)), need: uint8(max(len(text), 8)), mask: 1<<64 - 1}
+	t.lastAt = t.need - 8
+	if t.size < 8 {
+		t.mask >>= 64 - 8*t.size
+	}
+	padded := append([]byte(text), 0, 0, 0, 0, 0, 0, 0)
+	t.first, t.last = binary.LittleEndian.Uint64(padded), binary.LittleEndian.Uint64(padded[t.lastAt:])
+	return t
+}
+
+var nextTokens = func() (tokens [fieldCount]nextToken) {
 	for i, name := range fieldNames {
-		tokens[i] = `,"` + name + `":`
+		tokens[i] = newToken(name)
 	}
 	return tokens
 }()

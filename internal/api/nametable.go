@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -19,7 +20,7 @@ import (
 // A cell costs 8 bytes at a load between 3/8 and 3/4, a place 4, a name 5 and its
 // bytes: about 36 bytes for a name of 12.
 type nameTable struct {
-	seed     maphash.Seed
+	seed     [6]uint64                       // nobody outside knows it
 	cells    atomic.Pointer[[]atomic.Uint64] // pairs with Load in find
 	chunks   []atomic.Pointer[[arenaChunk]byte]
 	places   []atomic.Pointer[[placeChunk]atomic.Uint32]
@@ -45,11 +46,13 @@ func newNameTable(slotsMax uint32) *nameTable {
 	bytesMax := (uint64(slotsMax)*(nameHead+risk.NameMax))*namesPerSlot + arenaChunk
 	bytesMax = min(bytesMax, 1<<32)
 	t := &nameTable{
-		seed:     maphash.MakeSeed(),
 		chunks:   make([]atomic.Pointer[[arenaChunk]byte], (bytesMax+arenaChunk-1)/arenaChunk),
 		places:   make([]atomic.Pointer[[placeChunk]atomic.Uint32], slotsMax/placeChunk+1),
 		slotsMax: slotsMax,
 		free:     nameTableBase,
+	}
+	for i := range t.seed {
+		t.seed[i] = maphash.String(maphash.MakeSeed(), "plimsoll")
 	}
 	cells := make([]atomic.Uint64, cellsStart)
 	t.cells.Store(&cells)
@@ -58,6 +61,9 @@ func newNameTable(slotsMax uint32) *nameTable {
 
 // find returns the slot bound to name.
 func (t *nameTable) find(name []byte) (slot uint32, ok bool) {
+	if len(name) > risk.NameMax {
+		return risk.NoSlot, false
+	}
 	cells := *t.cells.Load() // pairs with Store in put and grow
 	mask := uint32(len(cells) - 1)
 	tag := t.tag(name)
@@ -135,7 +141,34 @@ func (t *nameTable) bind(name []byte, slot uint32, isFirst bool) bool {
 // count returns how many slots have been given out.
 func (t *nameTable) count() uint32 { return t.next.Load() }
 
-func (t *nameTable) tag(name []byte) uint32 { return uint32(maphash.Bytes(t.seed, name) >> 32) }
+// tag hashes a name of at most risk.NameMax bytes: the sum of folded products of its
+// words (as in wyhash), none of which waits for another.
+func (t *nameTable) tag(name []byte) uint32 {
+	le, n := binary.LittleEndian, len(name)
+	var first, last, sum uint64 // words that overlap when the name is short
+	switch {
+	case n > 16:
+		if n > 32 {
+			sum = fold(load64(name, 16)^t.seed[4], load64(name, 24)^t.seed[5])
+		}
+		sum += fold(load64(name, 0)^t.seed[2], load64(name, 8)^t.seed[3])
+		first, last = load64(name, n-16), load64(name, n-8)
+	case n >= 8:
+		first, last = load64(name, 0), load64(name, n-8)
+	case n >= 4:
+		first, last = uint64(le.Uint32(name)), uint64(le.Uint32(name[n-4:n]))
+	case n > 0:
+		first = uint64(name[0])<<16 | uint64(name[n/2])<<8 | uint64(name[n-1])
+	}
+	sum += fold(first^t.seed[0], last^t.seed[1]+uint64(n)<<56)
+	return uint32(sum >> 32)
+}
+
+// fold lays the halves of a product over each other.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
 
 // at reads the slot and the name at place.
 func (t *nameTable) at(place uint32) (slot uint32, name []byte) {

@@ -1,9 +1,6 @@
 package api
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // object reads the object at i into f and returns the position after it. Callers write
 // the fields of a command in the same order every time: so the comma and the key that
@@ -22,18 +19,30 @@ func (d *Decoder) object(i int, f *frame) (end int) {
 	if at > len(b) || string(b[i:at]) != typeToken {
 		id, at = d.key(i)
 	}
-	for i = skipSpace(b, at); d.err == nil; {
+	for i = at; d.err == nil; {
 		if f.seen.has(id) {
 			d.fail(codeDuplicateField, fieldNames[id], fieldNames[id]+" stands twice in one object", "")
 			return i
 		}
 		f.seen.add(id)
-		if i = d.value(i, &f.vals[id], id); d.err != nil {
+		stop := 0
+		if i+9 <= len(b) && b[i] == '"' {
+			if marks := marksIn(load64(b, i+1)); marks != 0 {
+				stop = i + 1 + bits.TrailingZeros64(marks)>>3
+			} else {
+				stop = firstMark(b, i+9)
+			}
+		}
+		if stop > 0 && stop < len(b) && b[stop] == '"' {
+			v := &f.vals[id]
+			v.off, v.end, v.kind = uint32(i+1), uint32(stop), kindString
+			i = stop + 1
+		} else if i = d.value(skipSpace(b, i), &f.vals[id], id); d.err != nil {
 			return i
 		}
 		next := d.follows[id]
-		if at = i + len(nextTokens[next]); at <= len(b) && string(b[i:at]) == nextTokens[next] {
-			id, i = next, skipSpace(b, at)
+		if t := &nextTokens[next]; t.isAt(b, i) {
+			id, i = next, i+int(t.size)
 			continue
 		}
 		i = skipSpace(b, i)
@@ -75,8 +84,11 @@ func (d *Decoder) keyText(i int) (raw []byte, at int, isEscaped bool) {
 		d.failAt(i, "a field name in double quotes is expected")
 		return nil, i, false
 	}
-	end, isEscaped := stringEnd(b, i+1)
-	if end < 0 {
+	end := firstMark(b, i+1)
+	if end < len(b) && b[end] == '\\' {
+		end, isEscaped = stringEnd(b, end)
+	}
+	if end < 0 || end == len(b) {
 		d.failAt(i, "a field name has no closing quote")
 		return nil, i, false
 	}
@@ -98,21 +110,14 @@ func (d *Decoder) value(i int, v *value, id field) (end int) {
 	if b[i] != '"' {
 		return d.bareValue(i, v, id)
 	}
-	if i+9 <= len(b) { // most strings end within eight bytes
-		at := i + 1 + bits.TrailingZeros64(quotesIn(binary.LittleEndian.Uint64(b[i+1:])))/8
-		if at < i+9 && b[at] == '"' {
-			v.off, v.end, v.kind = uint32(i+1), uint32(at), kindString
-			return at + 1
-		}
+	kind, stop := kindString, firstMark(b, i+1)
+	if stop < len(b) && b[stop] == '\\' {
+		kind = kindEscaped
+		stop, _ = stringEnd(b, stop)
 	}
-	stop, isEscaped := stringEnd(b, i+1)
-	if stop < 0 {
+	if stop < 0 || stop == len(b) {
 		d.failAt(i, "a string has no closing quote")
 		return i
-	}
-	kind := kindString
-	if isEscaped {
-		kind = kindEscaped
 	}
 	v.off, v.end, v.kind = uint32(i+1), uint32(stop), kind
 	return stop + 1

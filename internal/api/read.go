@@ -212,16 +212,14 @@ func (d *Decoder) checkAccountName(name []byte, at string) {
 
 // num reads a decimal string into number i of a record.
 func (d *Decoder) num(f *frame, id field, c *risk.Command, i int) {
-	if v, ok := d.take(f, id, kindText); ok {
-		d.parse(v, c, i, fieldNames[id])
+	v := &f.vals[id]
+	if d.err != nil || v.kind&kindText == 0 {
+		d.take(f, id, kindText)
+		return
 	}
-}
-
-// parse reads the decimal in a string value; at names it in an error.
-func (d *Decoder) parse(v *value, c *risk.Command, i int, at string) {
 	dec, err := fixedpoint.ParseDecimal(d.body[v.off:v.end])
 	if err != nil {
-		d.failNumber(at, d.body[v.off:v.end], err)
+		d.failNumber(fieldNames[id], d.body[v.off:v.end], err)
 		return
 	}
 	c.Num[i], c.Dec[i] = dec.Mantissa, dec.Decimals

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strconv"
+
 	"plimsoll/fixedpoint"
 	"plimsoll/internal/engine"
 	"plimsoll/risk"
@@ -21,16 +23,21 @@ func appendResults(dst []byte, d *Decoder, results []engine.Result) []byte {
 
 // appendResult writes the answer to command i.
 func appendResult(dst []byte, d *Decoder, i int, r *engine.Result) []byte {
-	dst = appendUintField(append(dst, '{'), "seq", r.Seq)
-	dst = appendBoolField(dst, "ok", r.Reason == risk.ReasonNone)
-	dst = appendIntField(dst, "time", r.TimeMs)
+	dst = strconv.AppendUint(append(dst, `{"seq":`...), r.Seq, 10)
+	if r.Reason == risk.ReasonNone {
+		dst = append(dst, `,"ok":true,"time":`...)
+	} else {
+		dst = append(dst, `,"ok":false,"time":`...)
+	}
+	dst = appendInt(dst, r.TimeMs)
 	if r.IsDuplicate {
 		dst = append(dst, `,"duplicate":true`...)
 	}
 	if r.HasAmounts {
-		dst = appendAmountField(dst, "required", risk.Amount{V: r.Required, Decimals: r.Decimals})
-		dst = appendAmountField(dst, "available", risk.Amount{V: r.Available, Decimals: r.Decimals})
-		dst = appendTextField(dst, "rule", r.Rule.String())
+		dst = fixedpoint.AppendDecimal128(append(dst, `,"required":"`...), r.Required, r.Decimals)
+		dst = fixedpoint.AppendDecimal128(append(dst, `","available":"`...), r.Available, r.Decimals)
+		dst = append(append(dst, `","rule":"`...), r.Rule.String()...) // a word of ours: no escapes
+		dst = append(dst, '"')
 	}
 	if r.UnknownOrder {
 		dst = append(dst, `,"unknown_order":true`...)

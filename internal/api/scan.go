@@ -60,35 +60,39 @@ const (
 	bytesHigh = 0x8080808080808080
 )
 
-// quotesIn marks quotes and backslashes among eight bytes by their top bits; the lowest
-// mark is exact, higher ones need not be (Mycroft, "Null byte detection").
-func quotesIn(w uint64) uint64 {
-	quote, slash := w^'"'*bytesLow, w^'\\'*bytesLow
-	return ((quote-bytesLow)&^quote | (slash-bytesLow)&^slash) & bytesHigh
+// load64 reads the eight bytes at i; a slice without an end would cost a mask.
+func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8]) }
+
+// marksIn marks quotes and backslashes among eight bytes by their top bits; the lowest
+// mark is exact, higher ones need not be (after Mycroft, "Null byte detection").
+func marksIn(w uint64) uint64 {
+	quote, slash := (w^'"'*bytesLow)-bytesLow, (w^'\\'*bytesLow)-bytesLow
+	return (quote | slash) & (bytesHigh &^ w)
+}
+
+// firstMark returns the position of the first quote or backslash at or after i, or the
+// length of b.
+func firstMark(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		if marks := marksIn(load64(b, i)); marks != 0 {
+			return i + bits.TrailingZeros64(marks)>>3
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 // stringEnd returns the position of the quote that ends a string whose content starts at
 // i, or -1. Control characters pass: what takes a string is a name, a word, an id or a
 // decimal, and none of these holds one.
 func stringEnd(b []byte, i int) (end int, isEscaped bool) {
-	for i+8 <= len(b) {
-		hit := quotesIn(binary.LittleEndian.Uint64(b[i:]))
-		if hit == 0 {
-			i += 8
-			continue
-		}
-		if i += bits.TrailingZeros64(hit) / 8; b[i] == '"' {
+	for i = firstMark(b, i); i < len(b); i = firstMark(b, i+2) {
+		if b[i] == '"' {
 			return i, isEscaped
 		}
-		i, isEscaped = i+2, true
-	}
-	for ; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			return i, isEscaped
-		case '\\':
-			i, isEscaped = i+1, true
-		}
+		isEscaped = true
 	}
 	return -1, isEscaped
 }

@@ -215,10 +215,12 @@ func (s *Server) commands(ctx *fasthttp.RequestCtx) {
 // form returns how the body of a request is written, by its content type.
 func (s *Server) form(ctx *fasthttp.RequestCtx) (form Form, ok bool) {
 	kind := ctx.Request.Header.ContentType()
-	for i, c := range kind {
-		if c == ';' || c == ' ' {
-			kind = kind[:i]
-			break
+	if string(kind) != "application/json" {
+		for i, c := range kind {
+			if c == ';' || c == ' ' {
+				kind = kind[:i]
+				break
+			}
 		}
 	}
 	if len(ctx.Request.Header.ContentEncoding()) == 0 {
@@ -241,7 +243,12 @@ func (s *Server) form(ctx *fasthttp.RequestCtx) (form Form, ok bool) {
 
 // client returns the number of the client that a request names.
 func (s *Server) client(ctx *fasthttp.RequestCtx) (client uint16, ok bool) {
-	name := ctx.Request.Header.Peek("X-Plimsoll-Client")
+	header := &ctx.Request.Header
+	wasOff := header.DisableNormalizing() // this spelling is the canonical one already
+	name := header.Peek("X-Plimsoll-Client")
+	if !wasOff {
+		header.EnableNormalizing()
+	}
 	if len(name) == 0 {
 		return 0, true
 	}
@@ -319,7 +326,7 @@ func (s *Server) stamp(ctx *fasthttp.RequestCtx, seq uint64) {
 	for last := s.lastSeq.Load(); seq > last && !s.lastSeq.CompareAndSwap(last, seq); last = s.lastSeq.Load() {
 	}
 	var digits [20]byte
-	ctx.Response.Header.SetBytesV("X-Plimsoll-Seq", strconv.AppendUint(digits[:0], seq, 10))
+	ctx.Response.Header.SetCanonical([]byte("X-Plimsoll-Seq"), strconv.AppendUint(digits[:0], seq, 10))
 }
 
 // fail answers with an error.

@@ -8,6 +8,9 @@ type spec struct {
 	kind              risk.Kind
 	required, allowed mask // allowed includes required and what every command may carry
 	build             func(d *Decoder, f *frame)
+
+	flat     *flatOps // how it is read in one pass, or nil
+	flatHead string   // how it then starts
 }
 
 func row(name string, kind risk.Kind, build func(*Decoder, *frame), required, optional []field) spec {
@@ -15,6 +18,7 @@ func row(name string, kind risk.Kind, build func(*Decoder, *frame), required, op
 	return spec{
 		name: name, kind: kind, build: build, required: need,
 		allowed: need.or(maskOf(optional...)).or(maskOf(fieldType, fieldID, fieldTime)),
+		flat:    flatOf(kind), flatHead: `{"type":"` + name + `"`,
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // FromVenue reads what --universe FILE names: either an object
 // {"metaAndAssetCtxs": [...], "spotMeta": {...}} or the array of a metaAndAssetCtxs reply
-// alone. Where file holds no spotMeta the given one is read, and the embedded one where
+// alone, or a recorded reply under "response". Where file holds no spotMeta the given one is read, and the embedded one where
 // that is nil too.
 func FromVenue(file, spotMeta []byte) (Universe, error) {
 	meta := file
@@ -38,6 +38,9 @@ func fieldsOf(file []byte) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := decode(file, &fields); err != nil {
 		return nil, err
+	}
+	if reply, ok := fields["response"]; ok { // a recorded reply, with its request beside it
+		return map[string]json.RawMessage{"metaAndAssetCtxs": reply}, nil
 	}
 	for name := range fields {
 		if name != "metaAndAssetCtxs" && name != "spotMeta" {

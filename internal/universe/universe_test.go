@@ -335,3 +335,14 @@ func FuzzFromVenue(f *testing.F) {
 		}
 	})
 }
+
+func TestARecordedReplyIsAUniverse(t *testing.T) {
+	file, err := os.ReadFile("../../testdata/hyperliquid/go-hyperliquid/metaAndAssetCtxs_main_2025-08-22.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := FromVenue(file, nil)
+	if err != nil || len(u.Perps) < 150 {
+		t.Errorf("%d perps, %v", len(u.Perps), err)
+	}
+}
