@@ -30,7 +30,8 @@ func (m *Machine) readPosition(a *account, f *figures, i int) PositionView {
 	pending := fixedpoint.Mul64(size, p.cumE12).Sub(fixedpoint.Mul64(size, t.cumE12)).DivCeil(p.subUnit())
 	paid := pending.Add(fixedpoint.I128(t.funding))
 	v := PositionView{
-		Perp: uint32(key &^ isolatedBit), Dex: uint32(p.dexSlot), IsIsolated: m.positions.isIsolated(i), Leverage: m.positions.leverage(i),
+		Perp: uint32(key &^ isolatedBit), Dex: uint32(p.dexSlot), IsIsolated: m.positions.isIsolated(i),
+		Leverage:    m.positions.leverage(i),
 		MaxLeverage: p.maxLeverage(), Size: exact(fixedpoint.I128(size), p.sz), EntryNotional: exact(fixedpoint.I128(t.entry), 6),
 		EntryPx: none(p.priceDecimals()), PositionValue: exact(notional, wei), UnrealizedPnl: exact(pnl, wei),
 		ReturnOnEquity: exact(i128{}, 10), LiquidationPx: none(10), TriggerPx: none(10), RawUsd: exact(i128{}, wei),
