@@ -44,7 +44,8 @@ func (m *Machine) priceForWeight(value, amount i128, c *token) Amount {
 		return none(oracleE)
 	}
 	num := mustFit(fixedpoint.Mul64(oracleOne, 2*rateOne).MulPow10(c.wei))
-	den, ok := mustFit(fixedpoint.I128(rateOne+c.ltvE12).MulPow10(m.tokens[m.numeraire].wei)).MulDivFloor128(amount, fixedpoint.I128(1))
+	perUnit := mustFit(fixedpoint.I128(rateOne + c.ltvE12).MulPow10(m.tokens[m.numeraire].wei))
+	den, ok := perUnit.MulDivFloor128(amount, fixedpoint.I128(1))
 	if !ok {
 		return none(oracleE)
 	}
