@@ -14,7 +14,7 @@ import (
 // atomic pointer to the cells and never see a cell before the name it leads to.
 //
 //	cells  []uint64   tag 32 | place 32      open addressing, at most 3/4 full
-//	arena  [][]byte   slot 4 | length 1 | name bytes      never moved, never freed
+//	arena  [][]byte   slot 4 | length 1 | name bytes      never moved, never freed (see packName)
 //	places [][]uint32 slot -> place of its first name
 //
 // A cell costs 8 bytes at a load between 3/8 and 3/4, a place 4, a name 5 and its
@@ -64,9 +64,15 @@ func (t *nameTable) find(name []byte) (slot uint32, ok bool) {
 	if len(name) > risk.NameMax {
 		return risk.NoSlot, false
 	}
+	var scratch [packedBytes]byte
+	kept, length := packName(name, &scratch)
+	return t.findKept(kept, length, t.tag(kept))
+}
+
+// findKept is find for a name in the form it is kept in.
+func (t *nameTable) findKept(kept []byte, length uint8, tag uint32) (slot uint32, ok bool) {
 	cells := *t.cells.Load() // pairs with Store in put and grow
 	mask := uint32(len(cells) - 1)
-	tag := t.tag(name)
 	for i := tag & mask; ; i = (i + 1) & mask {
 		cell := cells[i].Load() // pairs with Store in put
 		if cell == 0 {
@@ -75,7 +81,7 @@ func (t *nameTable) find(name []byte) (slot uint32, ok bool) {
 		if cell>>32 != uint64(tag) {
 			continue
 		}
-		if slot, bound := t.at(uint32(cell)); string(bound) == string(name) {
+		if slot, size, bound := t.at(uint32(cell)); size == length && string(bound) == string(kept) {
 			return slot, true
 		}
 	}
@@ -94,8 +100,8 @@ func (t *nameTable) name(slot uint32) []byte {
 	if place == placeNone {
 		return nil
 	}
-	_, name := t.at(place)
-	return name
+	_, length, kept := t.at(place)
+	return unpackName(kept, length)
 }
 
 // allocate returns the slot bound to name, binding the next free one when there is
@@ -171,15 +177,17 @@ func fold(a, b uint64) uint64 {
 }
 
 // at reads the slot and the name at place.
-func (t *nameTable) at(place uint32) (slot uint32, name []byte) {
+func (t *nameTable) at(place uint32) (slot uint32, length uint8, kept []byte) {
 	chunk := t.chunks[place/arenaChunk].Load()
 	at := chunk[place%arenaChunk:]
-	return binary.LittleEndian.Uint32(at), at[nameHead : nameHead+int(at[4])]
+	return binary.LittleEndian.Uint32(at), at[4], at[nameHead : nameHead+int(at[4]&^addressMark)]
 }
 
 // put writes name and makes it findable. The mutex is held.
 func (t *nameTable) put(name []byte, slot uint32) bool {
-	place, ok := t.store(name, slot)
+	var scratch [packedBytes]byte
+	kept, length := packName(name, &scratch)
+	place, ok := t.store(kept, length, slot)
 	if !ok {
 		return false
 	}
@@ -195,13 +203,13 @@ func (t *nameTable) put(name []byte, slot uint32) bool {
 	if first := &page.Load()[slot%placeChunk]; first.Load() == placeNone {
 		first.Store(place) // pairs with Load in name
 	}
-	insertCell(cells, uint64(t.tag(name))<<32|uint64(place)) // pairs with Load in find
+	insertCell(cells, uint64(t.tag(kept))<<32|uint64(place)) // pairs with Load in find
 	return true
 }
 
 // store lays slot and name down in the arena; names never cross chunks.
-func (t *nameTable) store(name []byte, slot uint32) (place uint32, ok bool) {
-	size := uint32(nameHead + len(name))
+func (t *nameTable) store(kept []byte, length uint8, slot uint32) (place uint32, ok bool) {
+	size := uint32(nameHead + len(kept))
 	place = t.free
 	if place%arenaChunk+size > arenaChunk {
 		place = (place/arenaChunk + 1) * arenaChunk
@@ -215,8 +223,8 @@ func (t *nameTable) store(name []byte, slot uint32) (place uint32, ok bool) {
 	}
 	at := chunk.Load()[place%arenaChunk:]
 	binary.LittleEndian.PutUint32(at, slot)
-	at[4] = uint8(len(name))
-	copy(at[nameHead:], name)
+	at[4] = length
+	copy(at[nameHead:], kept)
 	t.free = place + size
 	return place, true
 }
