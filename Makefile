@@ -12,7 +12,7 @@ COUNT    ?= 1
 BASELINE ?= $(firstword $(wildcard bench/baseline/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help check format format-check vet lint arch test race sim fuzz bench bench-compare run build clean
+.PHONY: help check format format-check vet lint arch invariants test race sim fuzz bench bench-compare run build clean
 
 help: ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -20,7 +20,7 @@ help: ## print the verbs
 # Every step runs, so that one report holds all faults; the tests come last.
 check: ## format, vet, lint, house rules, tests: what CI runs
 	@failed=0; \
-	for step in format-check vet lint arch test; do \
+	for step in format-check vet lint arch invariants test; do \
 		echo "== $$step"; $(MAKE) --no-print-directory $$step || failed=1; \
 	done; \
 	exit $$failed
@@ -42,6 +42,9 @@ arch: ## the house rules of arch_test.go
 
 test: ## all tests
 	$(GO) test ./...
+
+invariants: ## the core and the pipeline with costly assertions on
+	$(GO) test -tags invariants ./risk/... ./internal/engine
 
 race: ## all tests under the race detector, then with costly assertions
 	$(GO) test -race ./...

@@ -2,6 +2,8 @@ package risk
 
 import (
 	"slices"
+
+	"plimsoll/internal/invariant"
 )
 
 // Phases order the events of one Seq; account slots order them within a phase.
@@ -65,9 +67,10 @@ type Machine struct {
 	joined       []uint32         // accounts of this shard that a joint group touched
 	sweptE12     i128             // running equity of a sweep's simple accounts
 	sweepSubUnit int64
-	isTick       bool    // the group is a price tick
-	prefetched   int64   // sink of Prefetch
-	noBalance    balance // scratch: a token that an account does not hold
+	passTerms    passTerms // what the hot columns were derived with
+	isTick       bool      // the group is a price tick
+	prefetched   int64     // sink of Prefetch
+	noBalance    balance   // scratch: a token that an account does not hold
 }
 
 // New returns an empty machine for one shard. It panics on a Config that cannot be, as a
@@ -212,6 +215,9 @@ func (m *Machine) end(group []Command, reason Reason) {
 		copy(m.events[1:], m.events[:last])
 		m.events[0] = m.answer
 	}
+	if invariant.Enabled {
+		m.checkInvariants()
+	}
 	for i := 1; i < len(m.events); i++ {
 		if m.events[i].Before(&m.events[i-1]) {
 			slices.SortStableFunc(m.events, compareEvents)
@@ -296,11 +302,11 @@ func (m *Machine) dispatch(group []Command) Reason {
 	}
 	switch c.Kind { //nolint:exhaustive // parts never head a group
 	case KindListToken:
-		return m.listToken(group)
+		return m.relisted(m.listToken(group))
 	case KindListDex:
-		return m.listDex(group)
+		return m.relisted(m.listDex(group))
 	case KindListPerp:
-		return m.listPerp(group)
+		return m.relisted(m.listPerp(group))
 	case KindListSpot:
 		return m.listSpot(group)
 	case KindSetParameters:

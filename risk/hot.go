@@ -235,3 +235,28 @@ func (m *Machine) openPass() {
 		m.sweepSubUnit = m.dexSubUnit(0)
 	}
 }
+
+// passTerms are the listings that hot columns depend on.
+type passTerms struct {
+	numeraire  uint32
+	collateral uint32 // of the main dex
+	pool       int16  // of the numeraire
+	isListed   bool   // the main dex is
+}
+
+// relisted derives all hot columns anew after a listing that changed what they depend on.
+func (m *Machine) relisted(reason Reason) Reason {
+	now := passTerms{
+		numeraire: m.numeraire, collateral: m.dexes[0].collateral, pool: m.tokens[m.numeraire].pool, isListed: m.dexes[0].isListed,
+	}
+	if now == m.passTerms {
+		return reason
+	}
+	m.passTerms = now
+	for local := range m.accounts {
+		if m.accounts[local].flags&accountOpen != 0 {
+			m.refreshHot(uint32(local)*m.cfg.Shards + m.cfg.Shard)
+		}
+	}
+	return reason
+}

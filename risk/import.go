@@ -13,6 +13,9 @@ func (m *Machine) importAccount(group []Command) Reason {
 		if reason := m.importPartVerdict(group, &group[i]); reason != ReasonNone {
 			return reason
 		}
+		if isRepeated(group[1:i], &group[i]) {
+			return ReasonLimitExceeded // one row for a token, a dex and a perp
+		}
 	}
 	if reason := m.openAccount(head); reason != ReasonNone {
 		return reason
@@ -33,6 +36,20 @@ func (m *Machine) importAccount(group []Command) Reason {
 	}
 	m.settled(head.Account(), a, m.evaluate(a))
 	return ReasonNone
+}
+
+// isRepeated reports whether a part names the token, dex or perp of an earlier one.
+func isRepeated(earlier []Command, c *Command) bool {
+	for i := range earlier {
+		o := &earlier[i]
+		if o.Kind != c.Kind || c.Kind == KindPartOrder {
+			continue
+		}
+		if c.Kind == KindPartBalance && o.Token() == c.Token() || c.Kind != KindPartBalance && o.Market() == c.Market() {
+			return true
+		}
+	}
+	return false
 }
 
 // importPartVerdict tests one part of an import.

@@ -187,6 +187,7 @@ func (m *Machine) setLeverage(c *Command) Reason {
 		m.positions.setLeverage(i, was, wasIsolated, wasSet)
 		if isNew {
 			m.positions.drop(&a.positions, i)
+			m.refreshHot(c.Account()) // the block may have moved to make room
 		}
 		return reason
 	}

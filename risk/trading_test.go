@@ -174,3 +174,45 @@ func TestRefusalsComeInTheDocumentedOrder(t *testing.T) {
 	d.must(Command{Kind: KindHalt, Flags: FlagAll})
 	d.refuses(ReasonAccountHalted, o)
 }
+
+// TestListingsAfterAccounts opens and funds accounts before their markets exist: what a
+// price pass reads of them must follow the listings.
+func TestListingsAfterAccounts(t *testing.T) {
+	d := newDesk(t)
+	d.listToken(tokenTerms{"JUNK", 9, 8, 2, false, "0", "0", "0", "0", "0", ""})
+	d.listToken(tokenTerms{"USDC", 0, 8, 2, true, "0", "1000000000", "500000000", "250000000", "50000000", ""})
+	a, b := d.open("alice", ModeUnified), d.open("bob", ModePortfolio)
+	d.must(d.fund(KindDeposit, a, "USDC", "1000"))
+	d.must(d.fund(KindDeposit, b, "USDC", "1000"))
+	d.listPerp("BTC", 5, "0", "40")
+	d.prices("BTC", "1000")
+	d.must(d.fillOf(a, "BTC", "1", "1000"))
+	d.must(d.fillOf(b, "BTC", "1", "1000"))
+	d.prices("BTC", "1100")
+	var s Sums
+	d.m.ReadSums(&s)
+	wants(t, "equity", Amount{V: s.Equity, Decimals: 8}, "2200.0")
+	if s.Bands[HealthHealthy] != 2 {
+		t.Errorf("bands %v, want two healthy", s.Bands)
+	}
+}
+
+// TestARefusedLeverageLeavesTheColumnsTrue makes room for a position that is not kept.
+func TestARefusedLeverageLeavesTheColumnsTrue(t *testing.T) {
+	d := newDesk(t)
+	d.standard()
+	d.prices("BTC", "1000", "ETH", "100")
+	a := d.open("alice", ModeUnified)
+	d.must(d.fund(KindDeposit, a, "USDC", "103"))
+	d.must(d.fillOf(a, "BTC", "1", "1000"))
+	d.must(d.orderOf(a, "ETH", "0.5", "100"))
+	d.refuses(ReasonInsufficientMargin, d.leverage(a, "ETH", 1, false))
+	d.must(func() Command { c := d.orderOf(a, "ETH", "0", "0"); c.Kind, c.OrderLo = KindCancel, 1; return c }())
+	d.must(d.fund(KindDeposit, a, "USDC", "100"))
+	b := d.open("bob", ModeUnified) // takes the block that was given back
+	d.must(d.fund(KindDeposit, b, "USDC", "500"))
+	d.must(d.fillOf(b, "ETH", "7", "100"))
+	var s Sums
+	d.m.ReadSums(&s)
+	wants(t, "notional", Amount{V: s.Notional, Decimals: 8}, "1700.0")
+}

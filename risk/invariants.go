@@ -1,0 +1,52 @@
+package risk
+
+// checkInvariants re-derives from the accounts what the machine keeps beside them, after
+// every group. It is dear, so it runs under -race and -tags invariants only.
+func (m *Machine) checkInvariants() {
+	sums := make([]Totals, len(m.pools))
+	orders := 0
+	for local := range m.accounts {
+		a := &m.accounts[local]
+		if a.flags&accountOpen == 0 {
+			continue
+		}
+		for _, b := range m.balances.of(&a.balances) {
+			if b.key&dexBit != 0 || b.lend.IsZero() {
+				continue
+			}
+			s := &sums[m.tokens[b.key].pool]
+			if b.lend.Sign() > 0 {
+				s.Supply = s.Supply.Add(b.lend)
+			} else {
+				s.Debt = s.Debt.Sub(b.lend)
+			}
+		}
+		count := 0
+		for at := a.orderHead; at != 0; at = m.orders.items[at].next {
+			count++
+		}
+		if count != int(a.orderCount) {
+			panic("risk: BUG: an account's orders and their count differ")
+		}
+		orders += count
+		m.checkHot(uint32(local)*m.cfg.Shards + m.cfg.Shard)
+	}
+	if orders != m.orders.count {
+		panic("risk: BUG: orders rest that no account lists")
+	}
+	for n := range m.pools {
+		if m.pools[n].token != NoSlot && (sums[n].Supply != m.own[n].Supply || sums[n].Debt != m.own[n].Debt) {
+			panic("risk: BUG: a pool's totals are not the sum of its accounts")
+		}
+	}
+}
+
+// checkHot derives an account's hot columns anew and compares.
+func (m *Machine) checkHot(slot uint32) {
+	h := &m.hot[slot/m.cfg.Shards]
+	was := *h
+	m.refreshHot(slot)
+	if *h != was {
+		panic("risk: BUG: an account's hot columns are stale")
+	}
+}
