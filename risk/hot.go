@@ -12,7 +12,7 @@ type hotKind uint8
 const (
 	hotNone     hotKind = iota // no account
 	hotIdle                    // nothing that a price can move
-	hotStandard                // one cross book on the main dex, standard mode
+	hotStandard                // the main dex only, no orders, standard mode
 	hotUnified                 // the same, unified
 	hotLend                    // the same, portfolio: lent or owed numeraire, collateral
 	hotFull                    // evaluate
@@ -52,9 +52,11 @@ func (m *Machine) refreshHot(slot uint32) {
 		}
 		open++
 		key := m.positions.perp[i]
-		if key&isolatedBit != 0 || m.hotPerps[key&(PerpsMax-1)].dex != 0 {
+		if m.hotPerps[key&(PerpsMax-1)].dex != 0 {
 			kind = hotFull
-			continue
+		}
+		if key&isolatedBit != 0 {
+			continue // judged by itself
 		}
 		cum = cum.Add(fixedpoint.Mul64(size, m.positions.terms[i].cumE12))
 		step = min(step, m.positions.leverage(i))
@@ -124,12 +126,16 @@ func (m *Machine) owesAnything(a *account) bool {
 }
 
 // hotFigures are one account's figures from its hot columns: exact equity of the cross
-// book at 1e-12, gross notional and maintenance margin in units.
+// book at 1e-12, its gross notional and maintenance margin in units, and what its isolated
+// positions come to.
 type hotFigures struct {
 	equityE12   i128
 	notional    uint64
 	maintenance uint64
 	isFast      bool // no position is beyond the fast bounds
+	isolated    Health
+	isoNotional uint64
+	isoEquity   i128 // units
 }
 
 // hotMargin computes an account's hot figures; maintenance rounds up per position.
@@ -141,13 +147,37 @@ func (m *Machine) hotMargin(h *hotAccount) (f hotFigures) {
 	var notional, maintenance uint64
 	for i, size := range sizes {
 		p := &table[keys[i]&(PerpsMax-1)]
-		equity = equity.Add(fixedpoint.Mul64(size, p.valueE12))
 		n, ok := p.notional(size)
 		isFast = isFast && ok
+		if keys[i]&isolatedBit != 0 {
+			m.addIsolated(&f, int(h.start)+i, p, n)
+			continue
+		}
+		equity = equity.Add(fixedpoint.Mul64(size, p.valueE12))
 		notional += n
 		maintenance += p.maintenanceFast(n)
 	}
-	return hotFigures{equityE12: equity, notional: notional, maintenance: maintenance, isFast: isFast}
+	f.equityE12, f.notional, f.maintenance, f.isFast = equity, notional, maintenance, isFast
+	return f
+}
+
+// addIsolated judges isolated position i of notional n by its own equity.
+func (m *Machine) addIsolated(f *hotFigures, i int, p *hotPerp, n uint64) {
+	size, t := m.positions.size[i], &m.positions.terms[i]
+	if size == 0 {
+		return
+	}
+	value := fixedpoint.Mul64(size, p.valueE12).Add(fixedpoint.Mul64(size, t.cumE12)).DivFloor(m.sweepSubUnit)
+	equity, mm := value.Add(fixedpoint.I128(t.raw)), units128(p.maintenanceFast(n))
+	f.isoEquity, f.isoNotional = f.isoEquity.Add(equity), f.isoNotional+n
+	switch {
+	case isBelowTwoThirds(equity, mm):
+		f.isolated = HealthBackstop
+	case equity.Less(mm):
+		f.isolated = max(f.isolated, HealthLiquidatable)
+	default:
+		f.isolated = max(f.isolated, HealthHealthy)
+	}
 }
 
 // hotInitial returns Σ initial margin of an account whose hot figures are fast, rounded up
@@ -155,6 +185,9 @@ func (m *Machine) hotMargin(h *hotAccount) (f hotFigures) {
 func (m *Machine) hotInitial(h *hotAccount, isFloored bool) (sum uint64) {
 	table := (*[PerpsMax]hotPerp)(m.hotPerps)
 	for i := h.start; i < h.start+uint32(h.count); i++ {
+		if m.positions.perp[i]&isolatedBit != 0 {
+			continue
+		}
 		leverage := uint64(m.positions.lever[i] &^ leverageSet)
 		if isFloored {
 			leverage = min(leverage, 10)
@@ -170,15 +203,15 @@ func (h *hotAccount) bound(f *hotFigures) uint64 {
 	return f.notional/h.step() + uint64(h.count) + 1
 }
 
-// bandSimple places a standard or unified account of one cross book in its band, exactly:
+// bandSimple places a standard or unified account of the main dex in its band, exactly:
 // most by the bound alone.
 func (m *Machine) bandSimple(h *hotAccount, f *hotFigures) Health {
 	if f.notional > 0 && !f.equityE12.Less(scaleE12(h.bound(f), uint64(m.sweepSubUnit))) {
-		return HealthHealthy
+		return max(HealthHealthy, f.isolated)
 	}
 	equity := f.equityE12.DivFloor(m.sweepSubUnit)
 	initial := m.hotInitial(h, h.kind() == hotUnified)
-	return crossHealth(equity, units128(f.maintenance), equity.Sub(units128(initial)))
+	return max(f.isolated, crossHealth(equity, units128(f.maintenance), equity.Sub(units128(initial))))
 }
 
 // scaleE12 returns units x factor.
@@ -199,7 +232,7 @@ func (m *Machine) lendValue(a *account) i128 {
 // Collateral is valued only when the net balance alone does not do.
 func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, a *account, net i128) bool {
 	mm := units128(f.maintenance)
-	if !f.isFast || f.notional == 0 || f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit))) {
+	if !f.isFast || f.notional == 0 || f.isolated > HealthHealthy || f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit))) {
 		return false
 	}
 	bound := units128(h.bound(f))

@@ -53,6 +53,7 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 		return
 	}
 	m.sweptE12 = m.sweptE12.Add(f.equityE12)
+	s.Equity = s.Equity.Add(f.isoEquity)
 	s.add(h, &f, m.bandSimple(h, &f))
 }
 
@@ -64,7 +65,7 @@ func (m *Machine) sumLend(s *Sums, h *hotAccount, a *account) {
 		return
 	}
 	net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(a))
-	s.Equity = s.Equity.Add(net)
+	s.Equity = s.Equity.Add(net).Add(f.isoEquity)
 	band := HealthHealthy
 	if !m.isSafeLend(h, &f, a, net) {
 		band = m.healthOf(a, m.evaluate(a))
@@ -74,7 +75,7 @@ func (m *Machine) sumLend(s *Sums, h *hotAccount, a *account) {
 
 func (s *Sums) add(h *hotAccount, f *hotFigures, band Health) {
 	s.Positions += uint64(h.count)
-	s.Notional, s.Maintenance = s.Notional.Add(units128(f.notional)), s.Maintenance.Add(units128(f.maintenance))
+	s.Notional, s.Maintenance = s.Notional.Add(units128(f.notional+f.isoNotional)), s.Maintenance.Add(units128(f.maintenance))
 	s.Bands[band]++
 }
 
