@@ -45,6 +45,7 @@ type Machine struct {
 
 	accounts  []account
 	hot       []hotAccount
+	lent      []int64  // scaled supply or debt of the numeraire, of hotLend accounts
 	opened    []uint64 // bit per account slot of all shards
 	positions positionSlab
 	balances  slab[balance]
@@ -84,7 +85,7 @@ func New(cfg Config) *Machine {
 		cfg: cfg, params: DefaultParameters(),
 		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax),
 		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
-		accounts: make([]account, mine), hot: make([]hotAccount, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
+		accounts: make([]account, mine), hot: make([]hotAccount, mine), lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
 	}

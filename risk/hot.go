@@ -18,6 +18,9 @@ const (
 	hotFull                    // evaluate
 )
 
+// hotPositionsMax bounds the positions of an account that hot sums hold in 63 bits.
+const hotPositionsMax = 32
+
 // hotAccount is what a price pass reads of an account: 24 bytes, beside its positions'
 // size and perp columns, and near a line their leverage.
 type hotAccount struct {
@@ -44,6 +47,9 @@ func (m *Machine) refreshHot(slot uint32) {
 		kind = hotFull
 	}
 	open, step := 0, uint16(10)
+	if h.count > hotPositionsMax {
+		kind = hotFull // sums of the pass would not fit 64 bits
+	}
 	var cum i128
 	for i := int(h.start); i < int(h.start)+int(h.count); i++ {
 		size := m.positions.size[i]
@@ -63,6 +69,10 @@ func (m *Machine) refreshHot(slot uint32) {
 	}
 	if open == 0 && a.orderCount == 0 && a.flags&accountUnvalued == 0 && !m.owesAnything(a) {
 		kind = hotIdle
+	}
+	m.lent[local] = 0
+	if kind == hotLend {
+		m.lent[local], _ = m.balances.items[a.balances.start].lend.Int64()
 	}
 	h.shape = uint8(kind) | uint8(step)<<4
 	if kind == hotStandard || kind == hotUnified || kind == hotLend {
@@ -95,12 +105,15 @@ func (m *Machine) hotCash(a *account) (hotKind, i128) {
 	return kind, fixed
 }
 
-// lendKind tells whether a portfolio account is its numeraire and at most collateral
-// beside it: a second debt or dex takes the full evaluation.
+// lendKind tells whether a portfolio account is its numeraire, all of it lent or owed, and
+// at most collateral beside it: idle cash, a second debt or dex take the full evaluation.
 func (m *Machine) lendKind(a *account) hotKind {
 	items := m.balances.of(&a.balances)
 	q := m.numeraire
 	if len(items) == 0 || uint32(items[0].key) != q || m.dexes[0].collateral != q || m.tokens[q].pool < 0 {
+		return hotFull
+	}
+	if _, fits := items[0].lend.Int64(); !fits || !items[0].cash.IsZero() {
 		return hotFull
 	}
 	for i := 1; i < len(items); i++ {
@@ -125,6 +138,48 @@ func (m *Machine) owesAnything(a *account) bool {
 	return false
 }
 
+// hotCross is the loop of a price pass, without a branch: over an account's positions as
+// if all were cross, exact equity at 1e-12, gross notional and maintenance margin in
+// units. odd is not zero when that does not hold: a position is isolated, or beyond the
+// fast bounds of its perp.
+func (m *Machine) hotCross(h *hotAccount) (equity i128, notional, maintenance, odd uint64) {
+	sizes := m.positions.size[h.start:][:h.count]
+	keys := m.positions.perp[h.start:][:len(sizes)]
+	table := (*[PerpsMax]hotPerp)(m.hotPerps)
+	equity = h.fixedE12
+	for i, size := range sizes {
+		key := keys[i]
+		p := &table[key&(PerpsMax-1)]
+		sign := uint64(size >> 63)
+		hi, lo := bits.Mul64(uint64(size), uint64(p.valueE12)) // the price is not negative, or odd is set
+		var carry uint64
+		equity.Lo, carry = bits.Add64(equity.Lo, lo, 0)
+		equity.Hi += int64(hi - sign&uint64(p.valueE12) + carry)
+		over, n := bits.Mul64((uint64(size)^sign)-sign, p.unitPrice)
+		odd |= over | (p.bound-1-n)>>63 | uint64(key&isolatedBit)
+		notional += n
+		q, _ := bits.Mul64(n+uint64(p.less1), p.magic)
+		maintenance += q >> (p.shift & 63)
+	}
+	return equity, notional, maintenance, odd
+}
+
+// isClear reports that an account is above any initial requirement it can have, whatever
+// rounding up adds: equity x step >= notional + (count + 1) x step; and above its
+// maintenance margin, which a listing may have raised since. It holds for equities below
+// 2^122 only; a false answer is looked at exactly.
+func (m *Machine) isClear(h *hotAccount, equity i128, notional, maintenance uint64) bool {
+	if uint64(equity.Hi) >= 1<<58 || notional == 0 {
+		return false
+	}
+	step := h.step()
+	hi, lo := bits.Mul64(equity.Lo, step)
+	hi += uint64(equity.Hi) * step
+	need := max(notional+(uint64(h.count)+1)*step, maintenance*step)
+	needHi, needLo := bits.Mul64(need, uint64(m.sweepSubUnit))
+	return hi > needHi || hi == needHi && lo >= needLo
+}
+
 // hotFigures are one account's figures from its hot columns: exact equity of the cross
 // book at 1e-12, its gross notional and maintenance margin in units, and what its isolated
 // positions come to.
@@ -143,7 +198,7 @@ func (m *Machine) hotMargin(h *hotAccount) (f hotFigures) {
 	sizes := m.positions.size[h.start:][:h.count]
 	keys := m.positions.perp[h.start:][:len(sizes)]
 	table := (*[PerpsMax]hotPerp)(m.hotPerps)
-	equity, isFast := h.fixedE12, len(sizes) <= 32
+	equity, isFast := h.fixedE12, len(sizes) <= hotPositionsMax
 	var notional, maintenance uint64
 	for i, size := range sizes {
 		p := &table[keys[i]&(PerpsMax-1)]
@@ -203,12 +258,8 @@ func (h *hotAccount) bound(f *hotFigures) uint64 {
 	return f.notional/h.step() + uint64(h.count) + 1
 }
 
-// bandSimple places a standard or unified account of the main dex in its band, exactly:
-// most by the bound alone.
+// bandSimple places a standard or unified account of the main dex in its band, exactly.
 func (m *Machine) bandSimple(h *hotAccount, f *hotFigures) Health {
-	if f.notional > 0 && !f.equityE12.Less(scaleE12(h.bound(f), uint64(m.sweepSubUnit))) {
-		return max(HealthHealthy, f.isolated)
-	}
 	equity := f.equityE12.DivFloor(m.sweepSubUnit)
 	initial := m.hotInitial(h, h.kind() == hotUnified)
 	return max(f.isolated, crossHealth(equity, units128(f.maintenance), equity.Sub(units128(initial))))
@@ -220,17 +271,22 @@ func scaleE12(units, factor uint64) i128 {
 	return i128{Hi: int64(hi), Lo: lo}
 }
 
-// lendValue returns idle cash + supply - debt of a hotLend account.
-func (m *Machine) lendValue(a *account) i128 {
-	b := &m.balances.items[a.balances.start]
-	return b.cash.Add(m.supplied(b)).Sub(m.debt(b))
+// lendValue returns supply - debt of a hotLend account, from its own hot column: the
+// account and its balance are other lines, and two misses are what such a pass would cost.
+func (m *Machine) lendValue(local int) i128 {
+	p := &m.pools[m.tokens[m.numeraire].pool]
+	lend := fixedpoint.I128(m.lent[local])
+	if lend.Sign() < 0 {
+		return mustFit(p.debtIndex.ValueCeil(lend.Neg())).Neg()
+	}
+	return mustFit(p.supplyIndex.ValueFloor(lend))
 }
 
 // isSafeLend reports that a portfolio account of kind hotLend is healthy: net balance and
 // capacity cover any requirement it can have, the ratio is below its trigger, and the
 // dex's own equity covers its maintenance margin, or margin sharing has work to do.
 // Collateral is valued only when the net balance alone does not do.
-func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, a *account, net i128) bool {
+func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, local int, net i128) bool {
 	mm := units128(f.maintenance)
 	if !f.isFast || f.notional == 0 || f.isolated > HealthHealthy || f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit))) {
 		return false
@@ -239,6 +295,7 @@ func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, a *account, net i128)
 	if !net.Less(bound) {
 		return m.coversOffset(net, mm)
 	}
+	a := &m.accounts[local]
 	if a.balances.count < 2 || m.params.OffsetMode != OffsetNone {
 		return false
 	}

@@ -11,16 +11,14 @@ import (
 // ceil(n/d) = mulhi(n + d - 1, magic) >> shift with magic = floor(2^(64+shift)/d) + 1,
 // exact for n + d - 1 < 2^63 (Granlund and Montgomery, "Division by invariant integers").
 type hotPerp struct {
-	valueE12 int64  // mark less cumulative funding, per size unit at 1e-12
-	mark     uint64 // at 1e-priceDecimals
-	magic    uint64
-	bound    uint64 // notional, in units, below which the fast path holds
-	widest   uint64 // |size| x mark at 1e-6 below which units fit
-	unit     uint64 // collateral units per 1e-6
-	less1    uint32 // d - 1
-	shift    uint8
-	dex      uint8
-	_        [10]byte
+	valueE12  int64  // mark less cumulative funding, per size unit at 1e-12
+	unitPrice uint64 // mark in collateral units per size unit; 0 = unknown
+	magic     uint64
+	bound     uint64 // notional, in units, below which the fast path holds; 0 = never
+	less1     uint32 // d - 1
+	shift     uint8
+	dex       uint8
+	_         [26]byte
 }
 
 // notionalFast bounds notionals of the fast path, in units: sums of 32 positions and more
@@ -31,9 +29,9 @@ const notionalFast = 1 << 57
 func (m *Machine) refreshPerp(slot uint32) {
 	p, h := &m.perps[slot], &m.hotPerps[slot]
 	d := 2 * uint64(p.tiers[0].maxLeverage)
-	h.valueE12, h.mark, h.dex = p.mark*1_000_000-p.cumE12, uint64(p.mark), uint8(p.dexSlot)
-	h.unit = uint64(fixedpoint.Pow10(p.scale))
-	h.widest = notionalFast / h.unit
+	h.valueE12, h.dex = p.mark*1_000_000-p.cumE12, uint8(p.dexSlot)
+	over, unitPrice := bits.Mul64(uint64(p.mark), uint64(fixedpoint.Pow10(p.scale)))
+	h.unitPrice = unitPrice
 	h.less1 = uint32(d - 1)
 	h.shift = uint8(bits.Len64(d) - 1)
 	if d&(d-1) == 0 {
@@ -49,14 +47,16 @@ func (m *Machine) refreshPerp(slot uint32) {
 			h.bound = min(h.bound, uint64(v))
 		}
 	}
+	if over != 0 || h.valueE12 < 0 {
+		h.bound = 0
+	}
 }
 
 // notional returns |size| x mark in units; isFast when it is below the fast bounds, so
 // that its first-tier maintenance margin is maintenanceFast.
 func (h *hotPerp) notional(size int64) (units uint64, isFast bool) {
-	hi, lo := bits.Mul64(uint64(max(size, -size)), h.mark)
-	units = lo * h.unit
-	return units, hi == 0 && lo < h.widest && units < h.bound
+	hi, units := bits.Mul64(uint64(max(size, -size)), h.unitPrice)
+	return units, hi == 0 && units < h.bound
 }
 
 // maintenanceFast returns ceil(units / (2 x max leverage)).

@@ -97,7 +97,7 @@ func (m *Machine) addPosition(f *figures, i int) {
 	slot := key &^ isolatedBit
 	h := &m.hotPerps[slot]
 	d := f.dex(uint16(h.dex))
-	if h.mark == 0 {
+	if h.unitPrice == 0 {
 		f.unpriced = true
 	}
 	t := &m.positions.terms[i]

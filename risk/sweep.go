@@ -37,7 +37,7 @@ func (m *Machine) ReadSums(s *Sums) {
 		case hotStandard, hotUnified:
 			m.sumSimple(s, h, local)
 		case hotLend:
-			m.sumLend(s, h, &m.accounts[local])
+			m.sumLend(s, h, local)
 		case hotFull:
 			m.sumFull(s, &m.accounts[local])
 		}
@@ -47,6 +47,14 @@ func (m *Machine) ReadSums(s *Sums) {
 }
 
 func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
+	equity, notional, maintenance, odd := m.hotCross(h)
+	if odd == 0 && m.isClear(h, equity, notional, maintenance) {
+		m.sweptE12 = m.sweptE12.Add(equity)
+		s.Positions += uint64(h.count)
+		s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
+		s.Bands[HealthHealthy]++
+		return
+	}
 	f := m.hotMargin(h)
 	if !f.isFast {
 		m.sumFull(s, &m.accounts[local])
@@ -58,16 +66,17 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 }
 
 // sumLend adds a portfolio account of kind hotLend.
-func (m *Machine) sumLend(s *Sums, h *hotAccount, a *account) {
+func (m *Machine) sumLend(s *Sums, h *hotAccount, local int) {
 	f := m.hotMargin(h)
 	if !f.isFast {
-		m.sumFull(s, a)
+		m.sumFull(s, &m.accounts[local])
 		return
 	}
-	net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(a))
+	net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(local))
 	s.Equity = s.Equity.Add(net).Add(f.isoEquity)
 	band := HealthHealthy
-	if !m.isSafeLend(h, &f, a, net) {
+	if !m.isSafeLend(h, &f, local, net) {
+		a := &m.accounts[local]
 		band = m.healthOf(a, m.evaluate(a))
 	}
 	s.add(h, &f, band)

@@ -93,14 +93,18 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		case hotNone, hotIdle:
 			continue
 		case hotStandard, hotUnified:
+			if equity, notional, maintenance, odd := m.hotCross(h); odd == 0 && m.isClear(h, equity, notional, maintenance) {
+				m.tell(slot, HealthHealthy)
+				continue
+			}
 			if f := m.hotMargin(h); f.isFast {
 				m.tell(slot, m.bandSimple(h, &f))
 				continue
 			}
 		case hotLend:
-			a, f := &m.accounts[local], m.hotMargin(h)
-			net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(a))
-			if m.isSafeLend(h, &f, a, net) {
+			f := m.hotMargin(h)
+			net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(local))
+			if m.isSafeLend(h, &f, local, net) {
 				m.tell(slot, HealthHealthy)
 				continue
 			}

@@ -216,3 +216,24 @@ func TestARefusedLeverageLeavesTheColumnsTrue(t *testing.T) {
 	d.m.ReadSums(&s)
 	wants(t, "notional", Amount{V: s.Notional, Decimals: 8}, "1700.0")
 }
+
+// TestTighterTiersReachOpenPositions relists a perp so that its maintenance margin passes
+// the equity of an account that was clear of every requirement.
+func TestTighterTiersReachOpenPositions(t *testing.T) {
+	d := newDesk(t)
+	d.standard()
+	d.prices("BTC", "1000")
+	a := d.open("alice", ModeStandard)
+	d.must(d.fund(KindDeposit, a, "USDC", "150"))
+	d.must(d.fillOf(a, "BTC", "1", "1000"))
+	d.listPerp("BTC", 5, "0", "3")
+	d.prices("BTC", "1000") // maintenance is a sixth of 1 000
+	var s Sums
+	d.m.ReadSums(&s)
+	if s.Bands[HealthLiquidatable] != 1 || d.view(a).Margin.Health != HealthLiquidatable {
+		t.Errorf("bands %v, health %v, want liquidatable", s.Bands, d.view(a).Margin.Health)
+	}
+	if told := d.m.hot[a].health; told != HealthLiquidatable {
+		t.Errorf("told %v, want liquidatable", told)
+	}
+}
