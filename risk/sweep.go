@@ -67,6 +67,14 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 
 // sumLend adds a portfolio account of kind hotLend.
 func (m *Machine) sumLend(s *Sums, h *hotAccount, local int) {
+	equity, notional, maintenance, odd := m.hotCross(h)
+	if total, isClear := m.isClearLend(h, local, equity, notional, maintenance); odd == 0 && isClear {
+		m.sweptE12 = m.sweptE12.Add(total)
+		s.Positions += uint64(h.count)
+		s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
+		s.Bands[HealthHealthy]++
+		return
+	}
 	f := m.hotMargin(h)
 	if !f.isFast {
 		m.sumFull(s, &m.accounts[local])

@@ -102,6 +102,11 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 				continue
 			}
 		case hotLend:
+			equity, notional, maintenance, odd := m.hotCross(h)
+			if _, isClear := m.isClearLend(h, local, equity, notional, maintenance); odd == 0 && isClear {
+				m.tell(slot, HealthHealthy)
+				continue
+			}
 			f := m.hotMargin(h)
 			net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(local))
 			if m.isSafeLend(h, &f, local, net) {
