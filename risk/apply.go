@@ -85,7 +85,8 @@ func New(cfg Config) *Machine {
 		cfg: cfg, params: DefaultParameters(),
 		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax),
 		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
-		accounts: make([]account, mine), hot: make([]hotAccount, mine), lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
+		accounts: make([]account, mine), hot: make([]hotAccount, mine),
+		lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
 	}

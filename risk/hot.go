@@ -285,7 +285,9 @@ func (m *Machine) lendValue(local int) i128 {
 // isClearLend is isClear for a hotLend account by its net balance alone; it also asks that
 // the dex's own equity covers its maintenance margin, or margin sharing has work to do. It
 // returns the net balance at 1e-12.
-func (m *Machine) isClearLend(h *hotAccount, local int, equity i128, notional, maintenance uint64) (net i128, isClear bool) {
+func (m *Machine) isClearLend(
+	h *hotAccount, local int, equity i128, notional, maintenance uint64,
+) (net i128, isClear bool) {
 	net = equity.Add(mustFit(m.lendValue(local).MulInt64(m.sweepSubUnit)))
 	isClear = m.params.OffsetMode == OffsetNone && m.isClear(h, net, notional, maintenance) &&
 		!equity.Less(scaleE12(maintenance, uint64(m.sweepSubUnit)))
