@@ -300,7 +300,8 @@ func (m *Machine) isClearLend(
 // Collateral is valued only when the net balance alone does not do.
 func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, local int, net i128) bool {
 	mm := units128(f.maintenance)
-	if !f.isFast || f.notional == 0 || f.isolated > HealthHealthy || f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit))) {
+	isShort := f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit)))
+	if !f.isFast || f.notional == 0 || f.isolated > HealthHealthy || isShort {
 		return false
 	}
 	bound := units128(h.bound(f))
