@@ -56,7 +56,7 @@ func DefaultConfig() Config {
 	return Config{
 		Shards: 1, AccountsMax: 1 << 20, ClientsMax: 64, IDWindow: 1 << 16,
 		IngressSlots: 1 << 12, SequenceSlots: 1 << 12, BroadcastSlots: 1 << 12, OutboxSlots: 1 << 10,
-		VersionSlots: 64, Tickets: 1 << 12, EventHistory: 1 << 18,
+		VersionSlots: 64, Tickets: 1 << 12, EventHistory: 1 << 16,
 		GroupMax: risk.GroupMax, FrameMax: 1024, FramesInFlight: 16, PollMax: 256,
 		Threads: 0, Clock: ClockWall, ClockStepMsMax: risk.MaxClockStepMsDefault, AccrueMs: risk.AccrualIntervalMs, Journal: NoJournal{},
 	}
