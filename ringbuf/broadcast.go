@@ -167,6 +167,16 @@ func (r *Broadcast[T]) Peek(reader, i int) *T {
 	return &r.slots[(r.readers[reader].at+uint64(i))&r.mask]
 }
 
+// View returns items i to i+n-1 of those that this reader has not yet released as one slice, or
+// nil if the end of the ring lies between them. The rules of Peek hold.
+func (r *Broadcast[T]) View(reader, i, n int) []T {
+	first := int((r.readers[reader].at + uint64(i)) & r.mask)
+	if first+n > len(r.slots) {
+		return nil
+	}
+	return r.slots[first : first+n : first+n]
+}
+
 // Release gives the first n available items up, to the readers gated behind this one and to
 // the writer.
 func (r *Broadcast[T]) Release(reader, n int) {

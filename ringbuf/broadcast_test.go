@@ -257,3 +257,28 @@ func TestBroadcastAgreesWithASlice(t *testing.T) {
 		})
 	})
 }
+
+func TestBroadcastViewIsWholeOrNothing(t *testing.T) {
+	r := NewBroadcast[int](8, 1)
+	for round := range 20 {
+		if r.Claim(3) != 3 {
+			t.Fatal("no room")
+		}
+		for i := range 3 {
+			*r.Slot(i) = 3*round + i
+		}
+		r.Publish(3)
+		for r.Available(0) < 3 {
+		}
+		got := r.View(0, 0, 3)
+		if wraps := 3*round%8 > 5; (got == nil) != wraps {
+			t.Fatalf("round %d: view %v", round, got)
+		}
+		for i := range got {
+			if got[i] != 3*round+i || &got[i] != r.Peek(0, i) {
+				t.Fatalf("round %d: view %v", round, got)
+			}
+		}
+		r.Release(0, 3)
+	}
+}

@@ -70,7 +70,6 @@ type Machine struct {
 	sweepSubUnit int64
 	passTerms    passTerms // what the hot columns were derived with
 	isTick       bool      // the group is a price tick
-	prefetched   int64     // sink of Prefetch
 	noBalance    balance   // scratch: a token that an account does not hold
 }
 

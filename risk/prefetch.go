@@ -1,17 +1,20 @@
 package risk
 
+import "plimsoll/internal/prefetch"
+
 // PrefetchMax bounds the accounts of one Prefetch.
 const PrefetchMax = 32
 
-// Prefetch reads one word of every cache line that commands on these accounts will want,
-// so that their misses overlap instead of queueing up behind each other: the columns
-// first, then what they point at. It changes nothing; slots of other shards are skipped.
+// Prefetch asks for the cache lines that commands on these accounts will want, and waits
+// only for the columns, since they say where the rest is. It changes nothing; slots of
+// other shards are skipped. Reading a word of each line instead takes an order over HTTP
+// 0.2 us more, because a load that waits holds up the processor's queue.
 func (m *Machine) Prefetch(slots []uint32) {
-	var x int64
 	for _, slot := range slots {
 		if m.owns(slot) {
 			local := slot / m.cfg.Shards
-			x += int64(m.accounts[local].positions.start) + int64(m.hot[local].count)
+			prefetch.Item(&m.accounts[local])
+			prefetch.Item(&m.hot[local])
 		}
 	}
 	for _, slot := range slots {
@@ -19,12 +22,15 @@ func (m *Machine) Prefetch(slots []uint32) {
 			continue
 		}
 		a := &m.accounts[slot/m.cfg.Shards]
-		at := a.positions.start
-		x += m.positions.size[at] + int64(m.positions.perp[at]) + int64(m.positions.lever[at]) + m.positions.terms[at].cumE12
-		if a.positions.count > 2 {
-			x += m.positions.terms[at+2].cumE12
-		}
-		x += m.balances.items[a.balances.start].entryNtl + int64(m.orders.items[a.orderTail].account)
+		at, end := a.positions.start, a.positions.start+uint32(a.positions.count)
+		prefetch.Items(m.positions.size[at:end])
+		prefetch.Items(m.positions.perp[at:end])
+		prefetch.Items(m.positions.lever[at:end])
+		prefetch.Items(m.positions.terms[at:end])
+		prefetch.Items(m.balances.of(&a.balances))
+		prefetch.Item(&m.orders.items[a.orderTail])
 	}
-	m.prefetched = x // kept, so that the reads are
+	if n := len(m.orders.free); n > 0 {
+		prefetch.Item(&m.orders.items[m.orders.free[n-1]]) // where the next order will stand
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -64,14 +65,12 @@ func NewServer(cfg *Config) *Server {
 	s.http = &fasthttp.Server{
 		Handler:                      s.Handle,
 		ErrorHandler:                 s.handleFault,
-		Name:                         "plimsoll",
 		Concurrency:                  connectionsMax,
 		ReadBufferSize:               headerBytesMax,
 		MaxRequestBodySize:           bodyBytesMax,
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
+		ConnState:                    changed, // and so no timeouts here: see conn
 		NoDefaultDate:                true,
+		NoDefaultServerHeader:        true, // 80 ns a request that tell nobody anything
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
 		Logger:                       quiet{},
@@ -87,7 +86,7 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 
 // Serve answers requests from l until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) }
 
 // Shutdown ends event streams, lets requests in flight finish, and stops listening.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -101,6 +100,7 @@ func (s *Server) DropListings() { s.listings.drop() }
 
 // Handle answers one request.
 func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
+	keep(ctx, ctx.Time())
 	path := ctx.Path()
 	switch string(path) {
 	case "/v1/commands":
@@ -352,6 +352,7 @@ func (s *Server) handleFault(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.Status, e.Message = http.StatusRequestTimeout, "the request did not arrive in time"
 	}
+	keep(ctx, time.Now()) // the request's own time is that of the one before
 	s.fail(ctx, e)
 	ctx.SetConnectionClose()
 }

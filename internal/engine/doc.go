@@ -12,18 +12,21 @@
 //
 //	stage      file          reads                              writes, alone
 //	ingress    ingress.go    -                                  claims in the MPSC ring (all callers), its ticket
-//	sequencer  sequencer.go  MPSC ring, clock                   SPSC ring, id windows, engine time, sequenced
+//	sequencer  sequencer.go  MPSC ring, clock                   SPSC ring or broadcast ring, id windows, engine time, sequenced
 //	journaler  journaler.go  SPSC ring, journal                 broadcast ring, journal, durable
 //	shard i    shard.go      broadcast ring, others' cursors,   its machine, its outbox, its versions,
 //	           joint.go      versions, verdicts, requests       verdict, requests, cursors done, voted, asked
 //	egress     egress.go     broadcast ring, outboxes, done     results by id, history, tickets
+//
+// Without a journal there is no journaler, and the sequencer writes to the broadcast ring.
 //
 // Read engine.go (wire puts the stages together in the order of the data), then the files
 // in the order of the table, then runner.go. sim_test.go runs all of it on one goroutine.
 //
 // # Order
 //
-// Sequencer and journaler pass groups on whole. Every shard and egress read the same
+// Sequencer and journaler pass groups on whole. A stage shows what it has done once per
+// flushEvery groups, and at the end of its Poll at the latest. Every shard and egress read the same
 // broadcast ring, and count its records: a place is a number of records since the start.
 // A group that starts at place p and ends before place q is applied by a shard when its
 // done cursor has reached q. Reads, and repeats of an id, ride the ring as markers: they

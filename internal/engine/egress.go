@@ -13,7 +13,6 @@ import (
 type egress struct {
 	ring     *ringbuf.Broadcast[risk.Command]
 	reader   int
-	shards   []*shard
 	tickets  *ticketTable
 	history  *history
 	counters *counters
@@ -23,32 +22,45 @@ type egress struct {
 	idWindow int
 	idHash   fixedpoint.Hash128 // sum over all remembered ids
 
-	head     risk.Command // first record of the current item; valid while isBusy
+	head     *risk.Command // first record of the current item, in the ring; valid while isBusy
 	isBusy   bool
+	size     int    // records of the current item
+	passed   int    // records let out and not yet released: see flush
 	end      uint64 // place after the current item
-	reached  []uint64
+	outboxes []outbox
 	seq      uint64 // last Seq released
 	public   uint32 // public events of the current item so far
-	answer   risk.Event
-	answered int // answers to the current item
+	result   Result // of the current item
+	answered int    // answers to the current item
 
-	refused, events uint64 // counts of this Poll
+	answers, refused, events uint64 // counts since the last flush
+}
+
+// outbox is what egress knows of the outbox of a shard.
+type outbox struct {
+	s       *shard
+	reached uint64 // place that the shard had reached when last looked
+	taken   int    // events merged and not yet released
+	ready   int    // events behind those
 }
 
 func newEgress(ring *ringbuf.Broadcast[risk.Command], shards []*shard, tickets *ticketTable, counters *counters,
 	cfg *Config,
 ) *egress {
-	return &egress{
-		ring: ring, reader: len(shards), shards: shards, tickets: tickets, counters: counters, pollMax: cfg.PollMax,
-		history: newHistory(cfg.EventHistory), reached: make([]uint64, len(shards)),
+	g := &egress{
+		ring: ring, reader: len(shards), tickets: tickets, counters: counters, pollMax: cfg.PollMax,
+		history: newHistory(cfg.EventHistory),
 		clients: make([]*resultWindow, cfg.ClientsMax), idWindow: cfg.IDWindow,
 	}
+	for _, s := range shards {
+		g.outboxes = append(g.outboxes, outbox{s: s})
+	}
+	return g
 }
 
 // Poll releases items and merges events, at most pollMax of either.
 func (g *egress) Poll() (work int) {
-	var answers uint64
-	for work < g.pollMax {
+	for items := 0; work < g.pollMax; {
 		if !g.isBusy && !g.take() {
 			break
 		}
@@ -57,14 +69,34 @@ func (g *egress) Poll() (work int) {
 		if !isWhole {
 			break
 		}
-		if !isMarker(&g.head) {
-			answers++
-		}
 		g.release()
+		g.passed += g.size
 		work++
+		if items++; items%flushEvery == 0 {
+			g.flush()
+		}
 	}
-	if answers > 0 {
-		g.counters.add(CounterAnswered, answers)
+	if work > 0 {
+		g.flush()
+	}
+	return work
+}
+
+// flush shows what was let out since the last one to readers of events, and gives room back.
+func (g *egress) flush() {
+	g.history.publish()
+	if g.passed > 0 {
+		g.ring.Release(g.reader, g.passed)
+		g.passed = 0
+	}
+	for i := range g.outboxes {
+		if o := &g.outboxes[i]; o.taken > 0 {
+			o.s.out.Release(o.taken)
+			o.taken = 0
+		}
+	}
+	if g.answers > 0 {
+		g.counters.add(CounterAnswered, g.answers)
 	}
 	if g.refused > 0 {
 		g.counters.add(CounterRefused, g.refused)
@@ -72,19 +104,17 @@ func (g *egress) Poll() (work int) {
 	if g.events > 0 {
 		g.counters.add(CounterEvents, g.events)
 	}
-	g.refused, g.events = 0, 0
-	return work
+	g.answers, g.refused, g.events = 0, 0, 0
 }
 
 // take starts the next item.
 func (g *egress) take() bool {
-	if g.ring.Available(g.reader) == 0 {
+	if g.ring.Available(g.reader) == g.passed {
 		return false
 	}
-	g.head = *g.ring.Peek(g.reader, 0)
-	size := int(g.head.GroupLeft) + 1
-	g.ring.Release(g.reader, size)
-	g.end += uint64(size)
+	g.head = g.ring.Peek(g.reader, g.passed)
+	g.size = int(g.head.GroupLeft) + 1
+	g.end += uint64(g.size)
 	g.isBusy = true
 	g.public, g.answered = 0, 0
 	return true
@@ -97,43 +127,66 @@ func (g *egress) take() bool {
 // its events of the item are there to see. An event may go before a shard is done if
 // every other shard that is not done shows one that comes later.
 func (g *egress) merge(most int) (merged int, isWhole bool) {
-	isEventful := !isMarker(&g.head)
+	isEventful := !isMarker(g.head)
 	for {
 		var first *risk.Event
-		from := -1
-		for i, s := range g.shards {
-			if g.reached[i] < g.end {
-				g.reached[i] = s.done.load()
+		var from *outbox
+		for i := range g.outboxes {
+			o := &g.outboxes[i]
+			if o.reached < g.end {
+				o.reached = o.s.done.load()
 			}
-			if isEventful && s.out.Available() > 0 {
-				if e := s.out.Peek(0); e.Seq == g.head.Seq {
-					if from < 0 || e.Before(first) {
-						first, from = e, i
+			if isEventful {
+				if e := o.peek(); e != nil && e.Seq == g.head.Seq {
+					if from == nil || e.Before(first) {
+						first, from = e, o
 					}
 					continue
 				}
 			}
-			if g.reached[i] < g.end {
+			if o.reached < g.end {
 				return merged, false
 			}
 		}
-		if from < 0 {
+		if from == nil {
 			return merged, true
 		}
 		if merged == most {
 			return merged, false
 		}
 		g.keep(first)
-		g.shards[from].out.Release(1)
+		from.taken++
+		from.ready--
 		merged++
 	}
+}
+
+// peek returns the next event of a shard, or nil.
+func (o *outbox) peek() *risk.Event {
+	if o.ready == 0 {
+		o.ready = o.s.out.Available() - o.taken
+	}
+	if o.ready == 0 {
+		o.ready = o.s.out.Available() - o.taken // the first may be an old view, the second is not
+	}
+	if o.ready == 0 {
+		return nil
+	}
+	return o.s.out.Peek(o.taken)
 }
 
 // keep takes one event in: the answer is held back until release, the others are written
 // to the history, where nobody sees them yet.
 func (g *egress) keep(e *risk.Event) {
 	if e.Kind == risk.EventResult {
-		g.answer = *e
+		g.result = Result{
+			Seq: e.Seq, TimeMs: e.TimeMs, Reason: e.Reason, Rule: e.Rule, Field: e.Field,
+			HasAmounts:   e.Flags&risk.EventHasAmounts != 0,
+			UnknownOrder: e.Flags&risk.EventUnknownOrder != 0,
+		}
+		if g.result.HasAmounts {
+			g.result.Required, g.result.Available, g.result.Decimals = e.Amount, e.Amount2, e.Decimals
+		}
 		g.answered++
 		return
 	}
@@ -150,6 +203,7 @@ func (g *egress) release() {
 		t := g.tickets.at(g.head.Ticket)
 		t.seq, t.idHash = g.seq, g.idHash
 		g.counters.add(CounterReads, 1)
+		g.history.publish()
 		t.complete()
 	case kindRepeat:
 		r := *g.client(g.head.Client).at(g.head.Aux)
@@ -167,41 +221,31 @@ func (g *egress) releaseGroup() {
 		panic(fmt.Sprintf("engine: BUG: seq %d of kind %d has %d answers", g.head.Seq, g.head.Kind, g.answered))
 	}
 	g.seq = g.head.Seq
-	g.history.publish()
-	a := &g.answer
-	r := Result{
-		Seq: g.seq, TimeMs: a.TimeMs, Reason: a.Reason, Rule: a.Rule, Field: a.Field,
-		HasAmounts:   a.Flags&risk.EventHasAmounts != 0,
-		UnknownOrder: a.Flags&risk.EventUnknownOrder != 0,
-	}
-	if r.HasAmounts {
-		r.Required, r.Available, r.Decimals = a.Amount, a.Amount2, a.Decimals
-	}
-	if r.Reason != risk.ReasonNone {
+	g.history.seal()
+	g.answers++
+	if g.result.Reason != risk.ReasonNone {
 		g.refused++
 	}
 	if g.head.IDForm != risk.FormNone {
-		g.remember(&r)
+		g.remember(&g.result)
 	}
-	g.tell(&r)
+	g.tell(&g.result)
 }
 
 // remember keeps the result of a command with an id. The ids are part of the state: a
 // repeat is answered differently from a command never seen.
 func (g *egress) remember(r *Result) {
-	id := idOf(&g.head)
-	old, fellOut := g.client(g.head.Client).add(id, r)
-	if fellOut {
-		h := hashID(g.head.Client, old)
-		g.idHash = g.idHash.Add(fixedpoint.Hash128{Hi: ^h.Hi, Lo: ^h.Lo}).Add(fixedpoint.Hash128{Lo: 1})
-	}
-	g.idHash = g.idHash.Add(hashID(g.head.Client, id))
+	h := hashID(g.head.Client, idOf(g.head))
+	g.idHash = g.idHash.Add(h).Sub(g.client(g.head.Client).add(h, r))
 }
 
-// tell hands a result to whoever waits for it.
+// tell hands a result to whoever waits for it. With the last of a batch its caller goes on,
+// and must find the events of all.
 func (g *egress) tell(r *Result) {
-	if t := g.tickets.at(g.head.Ticket); t != nil {
-		t.deliver(r)
+	t := g.tickets.at(g.head.Ticket)
+	if t != nil && t.deliver(r) {
+		g.history.publish()
+		t.complete()
 	}
 }
 

@@ -54,13 +54,17 @@ func wire(cfg Config, machines []machine) *Engine {
 	// 1. Callers claim places in ingress.
 	e.ingress = ringbuf.NewMPSC[risk.Command](cfg.IngressSlots)
 
-	// 2. The sequencer gives every group its Seq and time.
-	sequenced := ringbuf.NewSPSC[risk.Command](cfg.SequenceSlots)
-	e.sequencer = newSequencer(e.ingress, sequenced, e.counters, &cfg)
-
-	// 3. The journaler passes on what is durable, to every shard and to egress.
+	// 2. The sequencer gives every group its Seq and time: into the order that every shard
+	// and egress read, or first into the ring of the journaler.
 	order := ringbuf.NewBroadcast[risk.Command](cfg.BroadcastSlots, len(machines)+1)
-	e.journaler = newJournaler(sequenced, order, e.counters, &cfg, e.fail)
+	out := outlet{order: order}
+	if _, nothing := cfg.Journal.(NoJournal); !nothing {
+		out = outlet{ring: ringbuf.NewSPSC[risk.Command](cfg.SequenceSlots)}
+	}
+	e.sequencer = newSequencer(e.ingress, out, e.counters, &cfg)
+
+	// 3. The journaler passes on what is durable.
+	e.journaler = newJournaler(out.ring, order, e.counters, &cfg, e.fail)
 
 	// 4. The shards apply it.
 	for i, m := range machines {
@@ -73,15 +77,24 @@ func wire(cfg Config, machines []machine) *Engine {
 	// 5. Egress releases what every shard has applied.
 	e.egress = newEgress(order, e.shards, e.tickets, e.counters, &cfg)
 
-	front := []stage{e.sequencer, e.journaler}
+	front := []stage{e.sequencer}
+	if e.journaler.keeps {
+		front = append(front, e.journaler)
+	}
 	shards := make([]stage, len(e.shards))
 	for i, s := range e.shards {
 		shards[i] = s
 	}
 	e.stages = append(append(append(e.stages, front...), shards...), e.egress)
 	e.runner = newRunner(front, shards, e.egress, threadsOf(&cfg), e.counters)
-	e.runner.fail = e.fail
+	e.runner.fail, e.runner.isDrained = e.fail, e.isDrained
 	return e
+}
+
+// isDrained reports whether nothing is between ingress and the callers. It may be asked by
+// whoever runs all stages.
+func (e *Engine) isDrained() bool {
+	return e.sequencer.isDry && e.egress.end == e.sequencer.out.place && !e.egress.isBusy
 }
 
 // threadsOf chooses how many goroutines run the stages: on two cores or fewer one, and
@@ -198,7 +211,7 @@ func (e *Engine) EventsAfter(seq uint64, n uint32, dst []risk.Event) ([]risk.Eve
 func (e *Engine) EventsPublished() uint64 { return e.egress.history.published.Load() }
 
 // Count returns a counter.
-func (e *Engine) Count(n Counter) uint64 { return e.counters[n].v.Load() }
+func (e *Engine) Count(n Counter) uint64 { return e.counters.at(n).Load() }
 
 // StateHash returns the state hash and the Seq that it belongs to. It visits every entity
 // on the shards' goroutines, so nothing else is applied meanwhile.
@@ -233,9 +246,12 @@ type Status struct {
 // instant.
 func (e *Engine) Status() Status {
 	s := Status{
-		Sequenced: e.sequencer.sequenced.Load(), Durable: e.journaler.durable.Load(),
-		NothingIsKept: !e.journaler.keeps, Events: e.EventsPublished(),
-		IngressDepth: e.ingress.Len(), SequenceDepth: e.journaler.in.Len(), BroadcastDepth: e.journaler.out.Len(),
+		Sequenced: e.sequencer.sequenced.Load(), NothingIsKept: !e.journaler.keeps, Events: e.EventsPublished(),
+		IngressDepth: e.ingress.Len(), BroadcastDepth: e.journaler.out.Len(),
+	}
+	s.Durable = s.Sequenced
+	if e.journaler.keeps {
+		s.Durable, s.SequenceDepth = e.journaler.durable.Load(), e.journaler.in.Len()
 	}
 	for _, shard := range e.shards {
 		s.Applied = append(s.Applied, shard.applied.load())

@@ -296,3 +296,5 @@ func (m *fakeMachine) StateHash() fixedpoint.Hash128 {
 	}
 	return sum
 }
+
+func (m *fakeMachine) Prefetch([]uint32) {}

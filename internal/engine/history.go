@@ -31,6 +31,7 @@ type history struct {
 	_         [cacheLine]byte
 
 	count uint64 // events appended; egress only
+	whole uint64 // of those, events of a Seq that has no more; egress only
 	tail  *block // block of the last event; egress only
 }
 
@@ -38,7 +39,7 @@ func newHistory(events int) *history {
 	return &history{blocks: make([]atomic.Pointer[block], events/blockEvents)}
 }
 
-// append adds an event that readers see after the next publish, as event n of its Seq.
+// append adds an event that readers see after the next seal and publish, as event n of its Seq.
 func (h *history) append(e *risk.Event, n uint32) {
 	if h.count%blockEvents == 0 {
 		h.tail = h.fresh()
@@ -67,10 +68,13 @@ func (h *history) fresh() *block {
 	return b
 }
 
-// publish shows readers all events appended so far: a Seq becomes visible whole.
+// seal says that the events appended so far are all of their Seq.
+func (h *history) seal() { h.whole = h.count }
+
+// publish shows readers the events sealed so far: a Seq becomes visible whole.
 func (h *history) publish() {
-	if h.count != h.published.Load() {
-		h.published.Store(h.count)
+	if h.whole != h.published.Load() {
+		h.published.Store(h.whole)
 	}
 }
 

@@ -15,6 +15,7 @@ func fill(h *history, from, to uint64, perSeq uint32) {
 		for n := range perSeq {
 			h.append(&risk.Event{Seq: seq, Rank: seq * 7}, n+1)
 		}
+		h.seal()
 		h.publish()
 	}
 }
@@ -69,6 +70,7 @@ func TestHistoryTellsAReaderWhoCameTooLate(t *testing.T) {
 	if count, isWhole := h.after(last-1, 1, dst); isWhole && count != 1 {
 		t.Errorf("%d events seen of a Seq that is not published", count)
 	}
+	h.seal()
 	h.publish()
 	if _, isWhole := h.after(last, 1, dst); isWhole {
 		t.Error("half a Seq was shown as whole")

@@ -122,6 +122,7 @@ func (e *Engine) enter(records []risk.Command, results []Result) (*ticket, error
 	if len(results) < groups {
 		return nil, fmt.Errorf("%w: %d results for %d groups", ErrMalformed, len(results), groups)
 	}
+	e.sequencer.prefetch(&records[0]) // while the ticket and the places are taken
 	t, err := e.take()
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (NoJournal) Start(func()) {}
 // Append does nothing.
 func (NoJournal) Append([]risk.Command) error { return nil }
 
-// Durable is never asked: the journaler passes frames straight through.
+// Durable is never asked: what is sequenced is durable.
 func (NoJournal) Durable() (uint64, error) { return 0, nil }
 
 // frameInFlight is a frame that the journal has and the shards have not yet.
@@ -43,12 +43,15 @@ type frameInFlight struct {
 // durable. A frame is what has arrived since the last one, up to frameMax records; while
 // one is being synced the next is built, up to a number of frames in flight. The records
 // stay in the sequencer's ring until then, so nothing is copied twice.
+//
+// Without a journal it has nothing to do: the sequencer writes to the broadcast ring
+// itself, which saves an order 128 bytes of copying and three cursors.
 type journaler struct {
 	in        *ringbuf.SPSC[risk.Command]
 	out       *ringbuf.Broadcast[risk.Command]
 	journal   Journal
-	keeps     bool // false: frames pass straight through
-	isReplay  bool // so they do in recovery, before Start: the journal has them
+	keeps     bool // false: in is nil
+	isReplay  bool // frames pass straight through in recovery, before Start: the journal has them
 	frameMax  int
 	flightMax int
 	pollMax   int
@@ -68,9 +71,8 @@ type journaler struct {
 func newJournaler(in *ringbuf.SPSC[risk.Command], out *ringbuf.Broadcast[risk.Command], counters *counters,
 	cfg *Config, fail func(error),
 ) *journaler {
-	_, none := cfg.Journal.(NoJournal)
 	return &journaler{
-		in: in, out: out, journal: cfg.Journal, keeps: !none, frameMax: cfg.FrameMax,
+		in: in, out: out, journal: cfg.Journal, keeps: in != nil, frameMax: cfg.FrameMax,
 		flightMax: cfg.FramesInFlight, pollMax: cfg.PollMax, fail: fail, counters: counters,
 		frame: make([]risk.Command, 0, max(cfg.FrameMax, cfg.GroupMax)), flight: make([]frameInFlight, 0, cfg.FramesInFlight),
 	}
@@ -78,7 +80,10 @@ func newJournaler(in *ringbuf.SPSC[risk.Command], out *ringbuf.Broadcast[risk.Co
 
 // Poll appends what has arrived and passes on what is durable.
 func (j *journaler) Poll() (work int) {
-	if !j.keeps || j.isReplay {
+	if !j.keeps {
+		return 0
+	}
+	if j.isReplay {
 		return j.pass(j.in.Available())
 	}
 	if j.failed {

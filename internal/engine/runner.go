@@ -16,12 +16,13 @@ type stage interface{ Poll() (work int) }
 // runner gives the stages threads to run on. Only the runner sleeps. Its stages are
 // shared out over pumps, one goroutine each.
 type runner struct {
-	pumps    []*pump
-	isSolo   bool // one pump: callers may run it themselves
-	counters *counters
-	fail     func(error)
-	stopping atomic.Bool
-	group    sync.WaitGroup
+	pumps     []*pump
+	isSolo    bool        // one pump: callers may run it themselves
+	isDrained func() bool // asked by who runs all stages: nothing is in them
+	counters  *counters
+	fail      func(error)
+	stopping  atomic.Bool
+	group     sync.WaitGroup
 }
 
 // newRunner shares the stages out. The front (sequencer, journaler and, unless threads
@@ -148,14 +149,21 @@ func (p *pump) drive() (work int) {
 	}
 	defer p.crash()
 	for {
-		if n := p.poll(); n > 0 {
+		n := p.poll()
+		if n > 0 {
 			work += n
 			p.wakeOthers()
-		} else if p.give() {
+		}
+		if p.isOver(n) && p.give() {
 			return work
 		}
 	}
 }
+
+// isOver reports whether another round, after one that did so much work, finds nothing to
+// do: because this one found nothing, or because one that ran all stages in the order of
+// the data has left nothing in them. Whoever publishes something new marks the baton.
+func (p *pump) isOver(work int) bool { return work == 0 || p.runner.isSolo && p.runner.isDrained() }
 
 // wakeOthers tells the other pumps that a stage of this one has moved.
 func (p *pump) wakeOthers() {
@@ -185,7 +193,7 @@ func (p *pump) help(t *ticket) {
 	defer p.crash()
 	p.runner.counters.add(CounterHelped, 1)
 	for rounds := 0; ; {
-		if p.poll() == 0 && p.give() {
+		if p.isOver(p.poll()) && p.give() {
 			return
 		}
 		if !t.isDone() {

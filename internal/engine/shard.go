@@ -9,7 +9,8 @@ import (
 	"plimsoll/risk"
 )
 
-// machine is what a shard asks of risk.Machine. It is an interface because the simulator
+// machine is what a shard asks of risk.Machine. It reads a group and writes nothing into
+// it: the other shards read the same records. It is an interface because the simulator
 // drives the pipeline with a second, much smaller machine that is built to break it.
 type machine interface {
 	Plan(group []risk.Command) risk.Plan
@@ -22,6 +23,7 @@ type machine interface {
 	Prepare(group []risk.Command, verdict risk.Verdict) []risk.Request
 	Finish(group []risk.Command, requests []risk.Request)
 	Events() []risk.Event
+	Prefetch(slots []uint32)
 	StateHash() fixedpoint.Hash128
 }
 
@@ -49,10 +51,12 @@ type shard struct {
 	all     []*shard // every shard by index, this one too
 	pollMax int
 
-	done    cursor // pairs: othersReached in shards, merge in egress
-	voted   cursor // pairs: othersReached
-	asked   cursor // pairs: othersReached
-	applied cursor // Seq; pairs with Status
+	_       [cacheLine]byte // one line of cursors: they have one writer
+	done    cursor          // pairs: othersReached in shards, merge in egress
+	voted   cursor          // pairs: othersReached
+	asked   cursor          // pairs: othersReached
+	applied cursor          // Seq; pairs with Status
+	_       [cacheLine]byte
 
 	// Written by this shard, read by others between two cursors.
 	verdict  risk.Verdict   // from voted until asked
@@ -62,7 +66,15 @@ type shard struct {
 	// Private.
 	phase     phase
 	plan      risk.Plan
-	group     []risk.Command // copy of the current group
+	ready     int            // records in the ring that are neither passed nor part of the current item
+	passed    int            // records done with and not yet released: see flush
+	warm      int            // of the ready, records whose accounts were prefetched
+	slots     []uint32       // scratch: those accounts
+	told      int            // events in the outbox and not yet published
+	groups    int            // items done with since flush
+	seq       uint64         // last Seq applied
+	group     []risk.Command // the current group: in the ring, or in whole where it wraps around
+	whole     []risk.Command // scratch: a group that wraps around
 	pos, end  uint64         // places of the current item: its first and the one after its last
 	events    []risk.Event   // the machine's, not yet told
 	verdicts  []risk.Verdict // scratch: all shards' of a joint group
@@ -75,7 +87,7 @@ func newShard(index int, m machine, cfg *Config) *shard {
 	s := &shard{
 		index: index, m: m, pollMax: cfg.PollMax,
 		out:   ringbuf.NewSPSC[risk.Event](cfg.OutboxSlots),
-		group: make([]risk.Command, 0, cfg.GroupMax),
+		whole: make([]risk.Command, 0, cfg.GroupMax), slots: make([]uint32, 0, risk.PrefetchMax),
 	}
 	s.real, _ = m.(*risk.Machine)
 	if cfg.Shards > 1 {
@@ -93,9 +105,28 @@ func newShard(index int, m machine, cfg *Config) *shard {
 // Poll takes up to pollMax steps. A step that changes nothing others can see ends it.
 func (s *shard) Poll() (work int) {
 	for work < s.pollMax && s.step() {
-		work++
+		if work++; s.groups >= flushEvery {
+			s.flush()
+		}
 	}
+	s.flush()
 	return work
+}
+
+// flush shows the others what was done since the last one: events first, then the place that
+// says they are all there, then room in the ring.
+func (s *shard) flush() {
+	if s.told > 0 {
+		s.out.Publish(s.told)
+		s.told = 0
+	}
+	if s.groups == 0 {
+		return
+	}
+	s.applied.store(s.seq)
+	s.done.store(s.pos)
+	s.ring.Release(s.index, s.passed)
+	s.passed, s.groups = 0, 0
 }
 
 func (s *shard) step() bool {
@@ -117,25 +148,46 @@ func (s *shard) step() bool {
 // take starts the next item of the order: a read is served at once, a group is planned
 // and applied as soon as its plan allows.
 func (s *shard) take() bool {
-	if s.ring.Available(s.index) == 0 {
-		return false
+	if s.ready == 0 {
+		if s.ready = s.ring.Available(s.index) - s.passed; s.ready == 0 {
+			return false
+		}
 	}
-	head := s.ring.Peek(s.index, 0)
+	if s.warm <= 0 {
+		s.prefetch()
+	}
+	head := s.ring.Peek(s.index, s.passed)
 	size := int(head.GroupLeft) + 1
+	s.ready -= size
+	s.warm -= size
 	s.end = s.pos + uint64(size)
 	if isMarker(head) {
+		s.flush() // whoever reads may look at our cursors as well
 		s.serve(head)
 		s.leave(size)
 		return true
 	}
-	s.group = s.group[:0]
-	for i := range size {
-		s.group = append(s.group, *s.ring.Peek(s.index, i))
+	if s.group = s.ring.View(s.index, s.passed, size); s.group == nil {
+		s.whole = s.whole[:0]
+		for i := range size {
+			s.whole = append(s.whole, *s.ring.Peek(s.index, s.passed+i))
+		}
+		s.group = s.whole
 	}
 	s.plan = s.m.Plan(s.group)
 	s.phase = phasePlanned
 	s.apply()
 	return true
+}
+
+// prefetch has the machine ask for the accounts of the records that come next.
+func (s *shard) prefetch() {
+	s.slots = s.slots[:0]
+	s.warm = min(s.ready, risk.PrefetchMax)
+	for i := range s.warm {
+		s.slots = append(s.slots, s.ring.Peek(s.index, s.passed+i).Account())
+	}
+	s.m.Prefetch(s.slots)
 }
 
 // serve runs a read at its place in the order, if this shard has a part in it.
@@ -218,19 +270,19 @@ func (s *shard) publish() {
 // done.
 func (s *shard) tell() bool {
 	if len(s.events) > 0 {
-		told := s.out.Claim(len(s.events))
-		if told == 0 {
+		room := s.out.Claim(s.told+len(s.events)) - s.told
+		if room == 0 {
 			return false
 		}
-		for i := range told {
-			*s.out.Slot(i) = s.events[i]
+		for i := range room {
+			*s.out.Slot(s.told + i) = s.events[i]
 		}
-		s.out.Publish(told)
-		if s.events = s.events[told:]; len(s.events) > 0 {
+		s.told += room
+		if s.events = s.events[room:]; len(s.events) > 0 {
 			return true
 		}
 	}
-	s.applied.store(s.group[0].Seq)
+	s.seq = s.group[0].Seq
 	s.leave(len(s.group))
 	return true
 }
@@ -238,8 +290,8 @@ func (s *shard) tell() bool {
 // leave passes the current item.
 func (s *shard) leave(size int) {
 	s.events, s.phase, s.pos = nil, phaseNext, s.end
-	s.done.store(s.end)
-	s.ring.Release(s.index, size)
+	s.passed += size
+	s.groups++
 }
 
 // hasRoom reports whether every pool can take a new version. It looks at the others only

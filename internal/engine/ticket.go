@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"plimsoll/fixedpoint"
 	"plimsoll/risk"
@@ -45,8 +46,10 @@ type ticket struct {
 	seq     uint64                   // read: the Seq it follows
 	idHash  fixedpoint.Hash128       // read: hash of the remembered ids at that place
 	wake    chan struct{}            // capacity 1; used after release only
-	_       [cacheLine]byte          // tickets of two callers share no line
+	_       [cacheLine / 2]byte      // two lines a ticket, shared with no other caller
 }
+
+var _ [2 * cacheLine]byte = [unsafe.Sizeof(ticket{})]byte{}
 
 // cacheLine keeps what two threads write apart: 64 bytes is the line of amd64 and arm64
 // servers.
@@ -62,12 +65,11 @@ func (t *ticket) complete() {
 	}
 }
 
-// deliver hands the caller its next result, and completes the ticket with the last.
-func (t *ticket) deliver(r *Result) {
+// deliver hands the caller its next result. After the last the ticket is to be completed.
+func (t *ticket) deliver(r *Result) (isLast bool) {
 	t.results[t.next] = *r
-	if t.next++; t.next == len(t.results) {
-		t.complete()
-	}
+	t.next++
+	return t.next == len(t.results)
 }
 
 // ticketTable is the fixed table of tickets with a lock-free free list: a stack whose

@@ -7,11 +7,7 @@ import (
 )
 
 // cursor is a place in the broadcast order that one stage writes and others read.
-type cursor struct {
-	_ [cacheLine]byte
-	v atomic.Uint64
-	_ [cacheLine - 8]byte
-}
+type cursor struct{ v atomic.Uint64 }
 
 func (c *cursor) load() uint64   { return c.v.Load() }
 func (c *cursor) store(v uint64) { c.v.Store(v) }

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"hash/maphash"
+	"math/bits"
 
+	"plimsoll/fixedpoint"
+	"plimsoll/internal/prefetch"
 	"plimsoll/risk"
 )
 
@@ -16,96 +19,172 @@ type idKey struct {
 func idOf(c *risk.Command) idKey { return idKey{hi: c.IDHi, lo: c.IDLo, form: c.IDForm} }
 
 // idWindow remembers the last ids of one client and the place of each: the first id ever
-// has place 0. It is a pure function of the sequence. A hash table of fixed size with
-// open addressing points into a ring; the hash is seeded, because the ids are chosen by
-// clients, and nothing but the number of steps depends on it.
+// has place 0. It is a pure function of the sequence. A hash table of cache lines points
+// into a ring; the hash is seeded, because the ids are chosen by clients, and nothing but
+// the number of steps depends on it.
+//
+// An order with a new id reads one line of the table and no id: an entry carries 12 bits
+// of the hash (at 65,536 ids), and enough of the place to tell that it has fallen out of
+// the window, so nobody has to look it up to take it out. A table with linear probing and
+// deletion read four, and took 0.74 us of an order over HTTP where this takes 0.25.
 type idWindow struct {
-	ids   []idKey  // ring: the id with place p is at p mod len
-	table []uint32 // index into ids + 1; 0 = empty
-	mask  uint64
-	count uint64 // ids ever added
-	seed  maphash.Seed
+	ids   []idKey // ring: the id with place p is at p mod len
+	next  int     // count mod len
+	count uint64  // ids ever added
+
+	table     []idBucket
+	mask      uint64 // len(table)-1
+	placeMask uint32 // the bits of an entry that hold the place
+	seed      [3]uint64
 }
+
+// idBucket is a line of the table. An entry is, from the top: 1, bits of the hash, the low
+// bits of the place; or 0. full is the last entry that found no room here and went to the
+// next bucket: while it is in the window, so may be others behind it.
+type idBucket struct {
+	full    uint32
+	entries [15]uint32
+}
+
+const (
+	idEntry = 1 << 31 // set in every entry, so that none is 0
+	// idsPerBucket is how many of the 15 entries are in the window on average: in 1 of 120
+	// buckets it is more than 15 (Poisson). With 4 the table is twice as large, which costs more.
+	idsPerBucket = 8
+	// idLaps is how many windows the place in an entry tells apart: one more than an entry stays.
+	idLaps = 4
+)
 
 func newIDWindow(size int, seed maphash.Seed) *idWindow {
-	slots := 4
-	for slots < 2*size {
-		slots *= 2
+	buckets := 1
+	for buckets*idsPerBucket < size {
+		buckets *= 2
 	}
-	return &idWindow{ids: make([]idKey, size), table: make([]uint32, slots), mask: uint64(slots) - 1, seed: seed}
+	w := &idWindow{
+		ids: make([]idKey, size), table: make([]idBucket, buckets), mask: uint64(buckets) - 1,
+		placeMask: 1<<bits.Len32(uint32(idLaps*max(size, idsPerBucket))) - 1,
+	}
+	for i := range w.seed {
+		w.seed[i] = maphash.Comparable(seed, i)
+	}
+	return w
 }
 
-func (w *idWindow) home(k idKey) uint64 { return maphash.Comparable(w.seed, k) & w.mask }
+// hash mixes an id with the seed: two products, whose halves are folded (as in wyhash).
+// maphash took 45 ns instead of 4.
+func (w *idWindow) hash(k idKey) uint64 {
+	hi, lo := bits.Mul64(k.hi^w.seed[0], k.lo^w.seed[1])
+	hi, lo = bits.Mul64(hi^lo^uint64(k.form)^w.seed[2], w.seed[0]|1)
+	return hi ^ lo
+}
+
+// prefetch asks for the line of the table that find reads first. Any goroutine may call it.
+func (w *idWindow) prefetch(k idKey) { prefetch.Item(&w.table[w.hash(k)&w.mask]) }
+
+// tag returns the bits of a hash that an entry carries.
+func (w *idWindow) tag(hash uint64) uint32 { return (uint32(hash>>32) | idEntry) &^ w.placeMask }
+
+// age returns how many ids were added since an entry's, and whether that is in the window.
+func (w *idWindow) age(entry uint32) (age uint64, isKept bool) {
+	age = uint64((uint32(w.count) - 1 - entry) & w.placeMask)
+	return age, age < uint64(len(w.ids)) && entry != 0
+}
 
 // find returns the place of an id that is still remembered.
 func (w *idWindow) find(k idKey) (place uint64, ok bool) {
-	for at := w.home(k); w.table[at] != 0; at = (at + 1) & w.mask {
-		if i := w.table[at] - 1; w.ids[i] == k {
-			return w.placeOf(uint64(i)), true
+	hash := w.hash(k)
+	want := w.tag(hash)
+	for at := hash; ; at++ {
+		b := &w.table[at&w.mask]
+		for _, entry := range &b.entries {
+			if entry^want > w.placeMask {
+				continue
+			}
+			if age, isKept := w.age(entry); isKept && w.ids[w.index(age)] == k {
+				return w.count - 1 - age, true
+			}
+		}
+		if _, isKept := w.age(b.full); !isKept {
+			return 0, false
 		}
 	}
-	return 0, false
 }
 
-// placeOf returns the place of the id at ring index i: the newest place that maps to it.
-func (w *idWindow) placeOf(i uint64) uint64 {
-	size := uint64(len(w.ids))
-	newest := (w.count - 1) % size
-	return w.count - 1 - (newest+size-i)%size
+// index returns where in the ring the id of an age is.
+func (w *idWindow) index(age uint64) int {
+	i := w.next - 1 - int(age)
+	if i < 0 {
+		i += len(w.ids)
+	}
+	return i
 }
 
-// add remembers an id that find does not know, and forgets the oldest of a full window.
+// add remembers an id that find does not know; of a full window it forgets the oldest.
 func (w *idWindow) add(k idKey) {
-	i := w.count % uint64(len(w.ids))
-	if w.count >= uint64(len(w.ids)) {
-		w.forget(uint32(i) + 1)
-	}
-	w.ids[i] = k
+	hash := w.hash(k)
+	entry := w.tag(hash) | uint32(w.count)&w.placeMask
+	w.ids[w.next] = k
 	w.count++
-	at := w.home(k)
-	for w.table[at] != 0 {
-		at = (at + 1) & w.mask
+	if w.next++; w.next == len(w.ids) {
+		w.next = 0
 	}
-	w.table[at] = uint32(i) + 1
+	prefetch.Item(&w.ids[w.next]) // for the add after this: by then its line is there
+	if w.count%idsPerBucket == 0 {
+		w.sweep(&w.table[w.count/idsPerBucket&w.mask])
+	}
+	for at := hash; ; at++ {
+		b := &w.table[at&w.mask]
+		for i, old := range &b.entries {
+			if _, isKept := w.age(old); !isKept {
+				b.entries[i] = entry
+				return
+			}
+		}
+		b.full = entry
+	}
 }
 
-// forget takes one entry out and closes the gap, so that no tombstones pile up (Knuth,
-// The Art of Computer Programming vol. 3, 6.4, algorithm R).
-func (w *idWindow) forget(entry uint32) {
-	at := w.home(w.ids[entry-1])
-	for w.table[at] != entry {
-		at = (at + 1) & w.mask
-	}
-	for next := (at + 1) & w.mask; w.table[next] != 0; next = (next + 1) & w.mask {
-		home := w.home(w.ids[w.table[next]-1])
-		if (next-home)&w.mask >= (next-at)&w.mask { // its way leads over the gap
-			w.table[at] = w.table[next]
-			at = next
+// sweep empties the entries of a bucket that have fallen out of the window. One bucket is
+// swept every idsPerBucket adds, so an entry stays for less than two windows more.
+func (w *idWindow) sweep(b *idBucket) {
+	for i, entry := range &b.entries {
+		if _, isKept := w.age(entry); !isKept {
+			b.entries[i] = 0
 		}
 	}
-	w.table[at] = 0
+	if _, isKept := w.age(b.full); !isKept {
+		b.full = 0
+	}
 }
 
 // resultWindow keeps the results of the ids in a client's window, by place. Egress adds
 // results in the order in which the sequencer added the ids, so equal places meet.
 type resultWindow struct {
-	results []Result
-	ids     []idKey
-	count   uint64
+	kept []keptResult
+	next int // results ever added mod len
 }
 
-func newResultWindow(size int) *resultWindow {
-	return &resultWindow{results: make([]Result, size), ids: make([]idKey, size)}
+// keptResult is the result of an id and the id's share of the state hash, which is taken
+// back when it falls out: 16 bytes instead of the id's 24, and no hashing.
+type keptResult struct {
+	result Result
+	hash   fixedpoint.Hash128
 }
 
-// add keeps the result of the next place. It returns the id that fell out of the window.
-func (w *resultWindow) add(k idKey, r *Result) (old idKey, fellOut bool) {
-	i := w.count % uint64(len(w.results))
-	old, fellOut = w.ids[i], w.count >= uint64(len(w.results))
-	w.ids[i], w.results[i] = k, *r
-	w.count++
-	return old, fellOut
+func newResultWindow(size int) *resultWindow { return &resultWindow{kept: make([]keptResult, size)} }
+
+// add keeps the result of the next place. It returns the share of the id that fell out of
+// the window; zero while it is not full.
+func (w *resultWindow) add(hash fixedpoint.Hash128, r *Result) (old fixedpoint.Hash128) {
+	k := &w.kept[w.next]
+	old = k.hash
+	k.result, k.hash = *r, hash
+	if w.next++; w.next == len(w.kept) {
+		w.next = 0
+	}
+	prefetch.Item(&w.kept[w.next]) // for the add after this
+	return old
 }
 
 // at returns the kept result of a place within the window.
-func (w *resultWindow) at(place uint64) *Result { return &w.results[place%uint64(len(w.results))] }
+func (w *resultWindow) at(place uint64) *Result { return &w.kept[place%uint64(len(w.kept))].result }
