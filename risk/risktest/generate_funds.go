@@ -5,7 +5,7 @@ import "plimsoll/risk"
 // tokenAmount turns US dollars at 1e-6 into an amount of a token at 1e-6, and now and
 // then one that uses all decimals of the token.
 func (g *Generator) tokenAmount(token uint32, dollars int64) (mantissa int64, decimals uint8) {
-	v := max(1, int64(float64(dollars)/float64(g.tokens[token])*million))
+	v := max(1, mulDiv(dollars, million, g.tokens[token]))
 	if g.r.IntN(3) == 0 && universeTokens[token].wei <= 10 {
 		extra := universeTokens[token].wei - 6
 		for range extra {

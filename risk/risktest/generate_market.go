@@ -1,6 +1,9 @@
 package risktest
 
-import "plimsoll/risk"
+import (
+	"plimsoll/fixedpoint"
+	"plimsoll/risk"
+)
 
 // market returns a perp, or one time in four a spot.
 func (g *Generator) market() uint32 {
@@ -23,7 +26,7 @@ func (g *Generator) quote(market uint32) (sz, px uint8, price int64) {
 
 // spotPrice follows from the token prices.
 func (g *Generator) spotPrice(s listedSpot) int64 {
-	return int64(float64(g.tokens[s.base]) / float64(g.tokens[s.quote]) * million)
+	return mulDiv(g.tokens[s.base], million, g.tokens[s.quote])
 }
 
 // at brings a price at 1e-6 to decimals, at least one step.
@@ -47,11 +50,16 @@ func (g *Generator) near(price int64) int64 {
 
 // sizeFor returns a size in steps that costs about dollars (at 1e-6) at a price (at 1e-6).
 func sizeFor(dollars, price int64, sz uint8) int64 {
-	size := float64(dollars) / float64(price)
-	for range sz {
-		size *= 10
+	return max(1, mulDiv(dollars, fixedpoint.Pow10(sz), price))
+}
+
+// mulDiv returns a x b / d, floored.
+func mulDiv(a, b, d int64) int64 {
+	v, ok := fixedpoint.MulDivFloor(a, b, d)
+	if !ok {
+		panic("risktest: BUG: a generated amount above 64 bits")
 	}
-	return max(1, int64(size))
+	return v
 }
 
 // dealt makes the common part of an order, fill or trade.
