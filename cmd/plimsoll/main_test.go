@@ -64,7 +64,6 @@ func TestExitCodesAndWhereTheTextGoes(t *testing.T) {
 		{name: "negative accounts", args: "demo --accounts -1", code: exitUsage, stderr: "--accounts is -1"},
 		{name: "bad number in the environment", vars: map[string]string{"PLIMSOLL_SHARDS": "two"}, args: "serve", code: exitUsage, stderr: `PLIMSOLL_SHARDS="two"`},
 		{name: "unknown clock", args: "serve --clock sun", code: exitUsage, stderr: "--clock is wall or commands"},
-		{name: "a journal", args: "serve --data ./plimsoll-data", code: exitUsage, stderr: "there is no journal yet"},
 		{name: "odd ring", args: "serve --ingress-slots 5000", code: exitUsage, stderr: "IngressSlots is 5000, want a power of two"},
 		{name: "no such universe", args: "serve --universe /nowhere.json", code: exitUsage, stderr: "--universe"},
 		{name: "every interface", args: "serve --listen :0", code: exitListen, stderr: "not loopback"},

@@ -45,8 +45,8 @@ func newServeFlags() (*flags, *serveOptions) {
 		"the network itself is trusted; TLS and tokens do not exist yet.",
 	})
 	f.text(&o.data, option{
-		"data", "DIR|none", "Where the journal stands; only \"none\" exists so far: nothing is kept.",
-		"not yet: a directory is refused until there is a journal.",
+		"data", "DIR|none", "Where the journal will stand; until there is one a directory is left alone and nothing is kept.",
+		"not yet: it makes no difference until there is a journal.",
 	})
 	f.text(&o.universe, option{
 		"universe", "FILE|embedded|none", "Markets listed at start: the venue's metaAndAssetCtxs JSON " +
@@ -115,9 +115,6 @@ func (o *serveOptions) check() error {
 	default:
 		return fmt.Errorf("--clock is wall or commands, not %q", o.clock)
 	}
-	if o.data != "none" {
-		return fmt.Errorf("--data %s: there is no journal yet; only --data none works, and it keeps nothing", o.data)
-	}
 	if o.logFormat != "text" && o.logFormat != "json" {
 		return fmt.Errorf("--log-format is text or json, not %q", o.logFormat)
 	}
@@ -157,7 +154,7 @@ func serve(ctx context.Context, p *process) int {
 		"cores", runtime.NumCPU(), "clock", o.clock, "universe", o.universe, "accounts_max", o.accountsMax,
 		"ingress_slots", o.cfg.IngressSlots, "sequence_slots", o.cfg.SequenceSlots, "broadcast_slots", o.cfg.BroadcastSlots,
 		"outbox_slots", o.cfg.OutboxSlots, "tickets", o.cfg.Tickets, "event_history", o.cfg.EventHistory)
-	log.Warn("NOTHING IS KEPT: there is no journal yet, a restart starts empty", "data", o.data)
+	log.Warn("NOTHING IS KEPT: there is no journal yet, a restart starts empty and --data is not used", "data", o.data)
 	if o.insecure {
 		log.Warn("no TLS and no credentials: whoever reaches the address may do everything", "listen", o.listen)
 	}
