@@ -14,7 +14,7 @@ func (m *Machine) weighed(rule Rule, required, available i128, decimals uint8) {
 	m.answer.Amount, m.answer.Amount2 = required, available
 }
 
-// isHalted reports why a market or account takes no increase.
+// isHaltedFor returns why a market or account takes no increase.
 func (m *Machine) isHaltedFor(a *account, market uint32) Reason {
 	switch {
 	case a.flags&accountHalted != 0 || m.haltAll:

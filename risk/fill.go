@@ -22,7 +22,7 @@ func (m *Machine) readLeg(c, head *Command, isSell bool) (leg, Reason) {
 	if !m.isMarket(l.market) {
 		return l, ReasonUnknownMarket
 	}
-	l.feeToken = m.feeTokenOf(c, head, isSell)
+	l.feeToken = m.feeTokenOf(c, head)
 	if m.tokenAt(l.feeToken) == nil {
 		return l, ReasonUnknownToken
 	}
@@ -54,8 +54,7 @@ func (m *Machine) readLeg(c, head *Command, isSell bool) (leg, Reason) {
 
 // feeTokenOf returns the token a fee is paid in: as given, else the collateral of a perp
 // and the quote of a spot market.
-func (m *Machine) feeTokenOf(c, head *Command, isSell bool) uint32 {
-	_ = isSell
+func (m *Machine) feeTokenOf(c, head *Command) uint32 {
 	if c.Kind == KindFill && c.Token() != NoSlot {
 		return c.Token()
 	}

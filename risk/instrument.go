@@ -73,21 +73,20 @@ type perp struct {
 	dexSlot   uint16
 	tiers     [TiersMax]tier
 
-	index        uint32
-	collateral   uint32
-	mode         MarginMode
-	isHalted     bool
-	maxAgeMs     int64
-	fundingCap   int64 // hourly rate at 1e-12, 0 = none
-	openCap      int64 // size units, 0 = none
-	oracleE10    int64
-	markTimeMs   int64
-	oracleTimeMs int64
-	cumE12       int64 // cumulative funding per size unit, 1e-12 collateral
-	rateE12      int64 // last hourly rate
-	pool         int16 // shared total of its open interest, -1 without a cap
-	openLong     i128  // this shard's long size
-	name         string
+	index      uint32
+	collateral uint32
+	mode       MarginMode
+	isHalted   bool
+	maxAgeMs   int64
+	fundingCap int64 // hourly rate at 1e-12, 0 = none
+	openCap    int64 // size units, 0 = none
+	oracleE10  int64
+	markTimeMs int64
+	cumE12     int64 // cumulative funding per size unit, 1e-12 collateral
+	rateE12    int64 // last hourly rate
+	pool       int16 // shared total of its open interest, -1 without a cap
+	openLong   i128  // this shard's long size
+	name       string
 }
 
 // priceDecimals returns the decimals of the perp's prices.

@@ -40,7 +40,6 @@ type Request struct {
 	Rank        uint32
 	Account     uint32
 	Token       uint32
-	Flags       uint32
 	Out         fixedpoint.Int128 // wanted out of the pool: own supply first, then new debt
 	Supplied    fixedpoint.Int128 // own supply that may be taken back
 	BorrowLimit fixedpoint.Int128 // new debt allowed by capacity and the user cap

@@ -10,7 +10,6 @@ type dexFigures struct {
 	crossRaw    i128
 	crossValue  i128 // raw + value: crossMarginSummary.accountValue
 	isoEquity   i128 // Σ marginUsed of isolated positions
-	isoRaw      i128
 	crossMM     i128 // Σ maintenance margin of cross positions
 	isoShort    bool // an isolated position is below its maintenance margin
 	isoBackstop bool // an isolated position is below 2/3 of it
@@ -106,7 +105,6 @@ func (m *Machine) addPosition(f *figures, i int) {
 	if key&isolatedBit != 0 {
 		equity := m.isolatedEquity(i, &m.perps[slot])
 		d.isoEquity = d.isoEquity.Add(equity)
-		d.isoRaw = d.isoRaw.Add(fixedpoint.I128(t.raw))
 		d.isoNtl = d.isoNtl.Add(x.notional)
 		d.isoShort = d.isoShort || equity.Less(x.maintenance)
 		d.isoBackstop = d.isoBackstop || isBelowTwoThirds(equity, x.maintenance)

@@ -155,11 +155,10 @@ func (p *perp) toUnits(v i128) i128 {
 // subUnit returns how many 1e-12 make one collateral unit.
 func (p *perp) subUnit() int64 { return fixedpoint.Pow10(6 - p.scale) }
 
-// valueUnits returns size x (mark - funding since the last touch), floored to collateral
-// units, with v at 1e-12.
+// floorUnits brings an amount at 1e-12 down to collateral units.
 func (p *perp) floorUnits(v i128) i128 { return v.DivFloor(p.subUnit()) }
 
-// valueE12 returns the signed value of position i at mark, less funding owed, at 1e-12.
+// positionValueE12 returns the signed value of position i at mark, less funding owed, at 1e-12.
 func (m *Machine) positionValueE12(i int, p *perp) i128 {
 	size := m.positions.size[i]
 	return fixedpoint.Mul64(size, p.mark*1_000_000-p.cumE12).Add(fixedpoint.Mul64(size, m.positions.terms[i].cumE12))

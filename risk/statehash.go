@@ -87,6 +87,7 @@ func hashToken(t *token) fixedpoint.Hash128 {
 	mix.I128(t.borrowCap)
 	mix.I128(t.userSupplyCap)
 	mix.I128(t.userBorrowCap)
+	mix.I128(t.takeoverWidth)
 	for _, v := range [6]int64{t.rateBaseE12, t.rateSlopeE12, t.rateKinkE12, t.reserveE12, t.givenE10, t.oracleE10} {
 		mix.U64(uint64(v))
 	}

@@ -68,7 +68,7 @@ func (m *Machine) setPrices(group []Command) {
 				p.mark, p.markTimeMs = v, m.timeMs
 				m.refreshPerp(slot)
 			case PriceOracle:
-				m.perps[slot].oracleE10, m.perps[slot].oracleTimeMs = v, m.timeMs
+				m.perps[slot].oracleE10 = v
 			case PriceSpot:
 				m.spots[slot&^SpotBit].px = v
 			case PriceTokenOracle:

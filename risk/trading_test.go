@@ -184,6 +184,13 @@ func TestListingsAfterAccounts(t *testing.T) {
 	a, b := d.open("alice", ModeUnified), d.open("bob", ModePortfolio)
 	d.must(d.fund(KindDeposit, a, "USDC", "1000"))
 	d.must(d.fund(KindDeposit, b, "USDC", "1000"))
+	d.listToken(tokenTerms{"HYPE", 150, 8, 2, false, "0.65", "10000000", "0", "1000000", "0", ""})
+	d.prices("t:HYPE", "40")
+	c := d.open("carol", ModePortfolio)
+	d.must(d.fund(KindDeposit, c, "HYPE", "10"))
+	d.must(d.fund(KindBorrow, c, "USDC", "100")) // owes before there is a dex: judged at every tick
+	d.listSpot("HYPE", "USDC", 107)
+	d.must(d.fillOf(c, "HYPE/USDC", "2.5", "40"))
 	d.listPerp("BTC", 5, "0", "40")
 	d.prices("BTC", "1000")
 	d.must(d.fillOf(a, "BTC", "1", "1000"))
@@ -191,9 +198,12 @@ func TestListingsAfterAccounts(t *testing.T) {
 	d.prices("BTC", "1100")
 	var s Sums
 	d.m.ReadSums(&s)
-	wants(t, "equity", Amount{V: s.Equity, Decimals: 8}, "2200.0")
-	if s.Bands[HealthHealthy] != 2 {
-		t.Errorf("bands %v, want two healthy", s.Bands)
+	wants(t, "equity", Amount{V: s.Equity, Decimals: 8}, "2100.0") // 1 100 each, less what carol owes
+	if s.Bands[HealthHealthy] != 3 {
+		t.Errorf("bands %v, want three healthy", s.Bands)
+	}
+	if s.Accounts != 3 {
+		t.Errorf("%d accounts, want 3", s.Accounts)
 	}
 }
 
