@@ -1,0 +1,150 @@
+package journal
+
+import (
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/raft-wal/types"
+	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/blake3"
+)
+
+const (
+	writeBufferSize = 1 << 20   // bytes gathered before they are written
+	compressAbove   = 256       // bytes; below, a zstd frame gains nothing
+	compressSample  = 32 << 10  // bytes that are tried before a larger chunk is compressed
+	zstdWindow      = 256 << 10 // bytes; records of one kind look alike within it
+	gainTenths      = 9         // a compressed chunk is kept if it has at most this many tenths of its size
+)
+
+// SnapshotWriter takes the chunks of one snapshot. Its Chunk may be called by several
+// goroutines at once.
+type SnapshotWriter struct {
+	zstd *zstd.Encoder
+	bufs sync.Pool // *[]byte, for compressed chunks
+
+	mu     sync.Mutex // below: one chunk after the other goes into the file
+	file   types.WritableFile
+	hash   *blake3.Hasher
+	buf    []byte
+	offset int64 // of buf in the file
+	chunks []chunkPlacement
+	err    error // the first; nothing is written after it
+}
+
+func newSnapshotWriter(file types.WritableFile) (*SnapshotWriter, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, err
+	}
+	w := &SnapshotWriter{file: file, zstd: encoder, hash: blake3.New(), buf: make([]byte, 0, writeBufferSize)}
+	w.bufs.New = func() any { return new([]byte) }
+	w.buf = appendSnapshotHeader(w.buf)
+	return w, nil
+}
+
+// Chunk writes one chunk of at most ChunkBytesMax bytes. It compresses on the caller's
+// goroutine, where that gains a tenth; payload is the caller's again when it returns.
+func (w *SnapshotWriter) Chunk(kind uint8, shard uint16, payload []byte) error {
+	if len(payload) > ChunkBytesMax {
+		return fmt.Errorf("journal: a chunk of %d bytes is larger than %d", len(payload), ChunkBytesMax)
+	}
+	pooled, _ := w.bufs.Get().(*[]byte)
+	defer w.bufs.Put(pooled)
+	h := chunkHeader{kind: kind, shard: shard, raw: uint32(len(payload))} //nolint:gosec // limited above
+	stored := payload
+	if w.gains(payload, pooled) {
+		*pooled = w.zstd.EncodeAll(payload, (*pooled)[:0])
+		if isGain(len(*pooled), len(payload)) {
+			stored, h.flags = *pooled, chunkFlagZstd
+		}
+	}
+	h.stored = uint32(len(stored)) //nolint:gosec // no longer than the payload
+	var header [chunkHeaderSize]byte
+	return w.append(appendChunkHeader(header[:0], h, stored), stored, h)
+}
+
+// gains reports whether payload is worth compressing, by a sample of it.
+func (w *SnapshotWriter) gains(payload []byte, pooled *[]byte) bool {
+	switch size := len(payload); {
+	case size < compressAbove:
+		return false
+	case size <= 2*compressSample:
+		return true
+	}
+	*pooled = w.zstd.EncodeAll(payload[:compressSample], (*pooled)[:0])
+	return isGain(len(*pooled), compressSample)
+}
+
+func isGain(stored, raw int) bool { return stored*10 <= raw*gainTenths }
+
+func (w *SnapshotWriter) append(header, stored []byte, h chunkHeader) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.err != nil:
+		return w.err
+	case len(w.chunks) == chunksMax:
+		w.err = fmt.Errorf("journal: a snapshot holds at most %d chunks", chunksMax)
+		return w.err
+	}
+	w.chunks = append(w.chunks, chunkPlacement{
+		Offset: w.offset + int64(len(w.buf)), Bytes: int64(len(header) + len(stored)), Kind: h.kind, Shard: h.shard,
+	})
+	if len(w.buf)+len(header)+len(stored) > writeBufferSize {
+		w.flush()
+	}
+	w.buf = append(w.buf, header...)
+	if len(stored) < writeBufferSize/2 {
+		w.buf = append(w.buf, stored...)
+		return w.err
+	}
+	w.flush()
+	w.write(stored)
+	return w.err
+}
+
+func (w *SnapshotWriter) flush() {
+	w.write(w.buf)
+	w.buf = w.buf[:0]
+}
+
+// write hashes b and puts it at the end of the file.
+func (w *SnapshotWriter) write(b []byte) {
+	if w.err != nil || len(b) == 0 {
+		return
+	}
+	_, _ = w.hash.Write(b) // never fails
+	if _, err := w.file.WriteAt(b, w.offset); err != nil {
+		w.err = fmt.Errorf("journal: write snapshot at offset %d: %w", w.offset, err)
+		return
+	}
+	w.offset += int64(len(b))
+}
+
+// finish writes the manifest and the footer and syncs the file; size is its length in bytes.
+func (w *SnapshotWriter) finish(meta SnapshotMeta, raftMeta snapshotRaft) (size int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flush()
+	if w.err != nil {
+		return 0, w.err
+	}
+	meta.Version = SnapshotVersion
+	m := &manifest{Meta: meta, Raft: raftMeta, Blake3: hex.EncodeToString(w.hash.Sum(nil)), Chunks: w.chunks}
+	tail, err := appendManifest(nil, m, w.offset)
+	if err != nil {
+		w.err = fmt.Errorf("journal: encode snapshot manifest: %w", err)
+		return 0, w.err
+	}
+	w.write(tail)
+	if w.err != nil {
+		return 0, w.err
+	}
+	if err := w.file.Sync(); err != nil {
+		w.err = fmt.Errorf("journal: sync snapshot: %w", err)
+	}
+	return w.offset, w.err
+}
