@@ -7,12 +7,13 @@ ACCOUNTS ?= 1000000
 FOR      ?= 20s
 SEEDS    ?= 2000
 SEED     ?=
+ROUNDS   ?= 50
 BENCH    ?= .
 COUNT    ?= 1
 BASELINE ?= $(firstword $(wildcard bench/baseline/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help check format format-check vet lint arch invariants test race sim fuzz bench bench-compare run build clean
+.PHONY: help check format format-check vet lint arch invariants test race sim crash fuzz bench bench-compare run build clean
 
 help: ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -50,12 +51,15 @@ race: ## all tests under the race detector, then with costly assertions
 	$(GO) test -race ./...
 	$(GO) test -tags invariants ./...
 
-sim: ## the seeded simulator: SEEDS=2000 many, or SEED=123 one
+sim: ## the seeded simulator, crashes included: SEEDS=2000 many, or SEED=123 one
 ifeq ($(SEED),)
-	PLIMSOLL_SIM_SEEDS=$(SEEDS) $(GO) test ./internal/engine -run TestSimulation -count=1 -timeout 60m
+	PLIMSOLL_SIM_SEEDS=$(SEEDS) $(GO) test ./internal/engine -run 'TestSimulation|TestCrashSimulation' -count=1 -timeout 24h
 else
-	PLIMSOLL_SIM_SEED=$(SEED) $(GO) test ./internal/engine -run TestSimulation -count=1 -v
+	PLIMSOLL_SIM_SEED=$(SEED) $(GO) test ./internal/engine -run 'TestSimulation|TestCrashSimulation' -count=1 -v
 endif
+
+crash: ## the real binary, killed ROUNDS=50 times under load
+	PLIMSOLL_CRASH_ROUNDS=$(ROUNDS) $(GO) test ./cmd/plimsoll -run 'TestCrashes|TestPowerLoss' -count=1 -v -timeout 60m
 
 fuzz: ## every fuzz target, FOR=20s each
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -23,6 +23,7 @@ const (
 	accountOpen accountFlags = 1 << iota
 	accountHalted
 	accountUnvalued // imported before its perps had marks: totals still hold what dexes are worth
+	// touch.go has the bits that are no state.
 )
 
 // balance is one token of an account, or with dexBit the cash of a further dex.
@@ -87,6 +88,7 @@ func (m *Machine) openAccount(c *Command) Reason {
 	m.accounts[slot/m.cfg.Shards] = account{
 		mode: Mode(c.Mode), flags: accountOpen, master: c.Other(), nameHash: mix.Sum().Lo,
 	}
+	m.noteOpened(slot / m.cfg.Shards)
 	m.refreshHot(slot)
 	return ReasonNone
 }

@@ -50,3 +50,33 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 		t.Errorf("a sweep allocates %v times, want 0", n)
 	}
 }
+
+// TestTrackingAllocatesNothing guards touches, checkpoints and captures into room.
+func TestTrackingAllocatesNothing(t *testing.T) {
+	m := crowd(t, 256)
+	dst := make([]byte, 0, 1<<20)
+	m.Capture(m.BeginCapture(dst), 10)
+	m.EndCapture()
+	round := func() {
+		m.Checkpoint()
+		own := m.BeginCapture(dst)
+		own = m.AppendShared(own)
+		for n := range uint32(256) {
+			if n%3 == 0 {
+				m.touch(n)
+			}
+			if n%5 == 0 {
+				m.CheckpointStep(3)
+				own, _ = m.Capture(own, 2)
+			}
+		}
+		m.StateHash()
+		if _, isDone := m.Capture(own, 256); !isDone {
+			t.Fatal("not captured")
+		}
+		m.EndCapture()
+	}
+	if n := testing.AllocsPerRun(50, round); n != 0 {
+		t.Errorf("tracking allocates %v times a round, want 0", n)
+	}
+}

@@ -57,6 +57,8 @@ type Machine struct {
 	base    []Totals   // totals of all shards before a joint group
 	sums    []poolSums // scratch of grantAll
 	ledgers []ledger   // by token
+	clients []string   // by number, "" = none
+	track   tracker
 
 	events       []Event
 	changed      []uint16
@@ -70,6 +72,7 @@ type Machine struct {
 	sweepSubUnit int64
 	passTerms    passTerms // what the hot columns were derived with
 	isTick       bool      // the group is a price tick
+	isRestoring  bool      // between RestoreShared and FinishRestore
 	noBalance    balance   // scratch: a token that an account does not hold
 }
 
@@ -88,6 +91,7 @@ func New(cfg Config) *Machine {
 		lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
+		track: tracker{dirty: make([]uint32, 0, mine), pending: make([]uint32, 0, mine)},
 	}
 }
 
@@ -260,7 +264,7 @@ func (m *Machine) answers(c *Command) bool {
 func hasAccount(k Kind) bool {
 	switch k { //nolint:exhaustive // the others name none
 	case KindListToken, KindListDex, KindListPerp, KindListSpot, KindSetParameters, KindPrices, KindFunding, KindClock,
-		KindHalt, KindResume:
+		KindHalt, KindResume, KindOpenClient:
 		return false
 	default:
 		return true
@@ -300,6 +304,9 @@ func (m *Machine) dispatch(group []Command) Reason {
 			return ReasonUnknownAccount
 		}
 		return ReasonNone
+	}
+	if hasAccount(c.Kind) {
+		m.touchOwned(c.Account())
 	}
 	switch c.Kind { //nolint:exhaustive // parts never head a group
 	case KindListToken:
@@ -348,6 +355,8 @@ func (m *Machine) dispatch(group []Command) Reason {
 		return m.clock(c)
 	case KindHalt, KindResume:
 		return m.halt(c)
+	case KindOpenClient:
+		return m.openClient(c)
 	default:
 		return ReasonLimitExceeded
 	}

@@ -39,6 +39,7 @@ const (
 	KindClock          Kind = 27
 	KindHalt           Kind = 28
 	KindResume         Kind = 29
+	KindOpenClient     Kind = 30 // Other: the client's number; its name
 
 	// Parts: they only follow the head of their group.
 	KindPartName     Kind = 64 // name of the listing at the head: NameBytes

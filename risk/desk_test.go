@@ -9,7 +9,7 @@ import (
 
 // desk is a machine with names, for tests that read like a dealing desk.
 type desk struct {
-	t      *testing.T
+	t      testing.TB
 	m      *Machine
 	seq    uint64
 	time   int64
@@ -21,7 +21,7 @@ type desk struct {
 	quick  bool // skips the identities, for large crowds
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	t.Helper()
 	return &desk{
 		t: t, m: New(Config{Shards: 1, AccountsMax: 256}), tokens: map[string]uint32{}, perps: map[string]uint32{},
@@ -30,7 +30,7 @@ func newDesk(t *testing.T) *desk {
 }
 
 // num parses a plain decimal for a test.
-func num(t *testing.T, s string) (mantissa int64, decimals uint8) {
+func num(t testing.TB, s string) (mantissa int64, decimals uint8) {
 	t.Helper()
 	isNegative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(s, "-")

@@ -176,9 +176,7 @@ func (m *Machine) fillPerp(a *account, l *leg) {
 	if next == 0 {
 		m.closePosition(a, i)
 	}
-	if p.openCap > 0 {
-		m.openInterestTouched(l.market)
-	}
+	m.openInterestTouched(l.market)
 }
 
 // fundingPaid settles a position's funding against the market's clearing account.
@@ -331,6 +329,7 @@ func (m *Machine) tradePrepare(group []Command) []Request {
 		slot := group[n].Account()
 		if a := m.accountAt(slot); a != nil {
 			if l, reason := m.readLeg(&group[n], &group[0], n == 1); reason == ReasonNone {
+				m.touch(slot)
 				m.applyLeg(a, slot, &l)
 			}
 		}

@@ -202,6 +202,8 @@ func (m *Machine) senderVerdict(c *Command, t *token) Reason {
 func (m *Machine) transferPrepare(c *Command) []Request {
 	v, _ := m.amountOf(c, m.tokenAt(c.Token()))
 	requests := m.wishBuf[:0]
+	m.touchOwned(c.Account())
+	m.touchOwned(c.Other())
 	if a := m.accountAt(c.Account()); a != nil {
 		n, isPerp, _ := m.wallet(a, c.Wallets[0], c.Token())
 		m.credit(a, n, isPerp, c.Token(), v.Neg())

@@ -117,10 +117,12 @@ func isPastTrigger(requirement, value i128) bool {
 
 // tell emits health_changed when an account's band is not the one last told.
 func (m *Machine) tell(slot uint32, h Health) {
-	told := &m.hot[slot/m.cfg.Shards].health
+	local := slot / m.cfg.Shards
+	told := &m.hot[local].health
 	if *told == h {
 		return
 	}
+	m.keep(local, &m.accounts[local])
 	m.emit(Event{
 		Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
 		From: *told, To: h,

@@ -75,7 +75,7 @@ func (m *Machine) refreshHot(slot uint32) {
 		m.lent[local], _ = m.balances.items[a.balances.start].lend.Int64()
 	}
 	h.shape = uint8(kind) | uint8(step)<<4
-	if kind == hotStandard || kind == hotUnified || kind == hotLend {
+	if m.dexes[0].isListed && (kind == hotStandard || kind == hotUnified || kind == hotLend) {
 		h.fixedE12 = mustFit(fixed.MulInt64(m.dexSubUnit(0))).Add(cum)
 	}
 }

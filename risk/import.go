@@ -196,9 +196,7 @@ func (m *Machine) importPosition(a *account, c *Command) {
 	}
 	m.positions.size[i] = size
 	p.openLong = p.openLong.Add(fixedpoint.I128(max(size, 0) - max(old, 0)))
-	if p.openCap > 0 {
-		m.openInterestTouched(c.Market())
-	}
+	m.openInterestTouched(c.Market())
 }
 
 // importBalance writes a token so that the account's total is the one given: outside
@@ -232,11 +230,12 @@ func (m *Machine) importBalance(a *account, c *Command) {
 
 // valueImport takes what the dexes are worth out of the totals of an account that was
 // imported before all its perps had marks, at the first tick that prices them all.
-func (m *Machine) valueImport(a *account) *figures {
+func (m *Machine) valueImport(slot uint32, a *account) *figures {
 	f := m.evaluate(a)
 	if f.unpriced {
 		return f
 	}
+	m.touch(slot)
 	a.flags &^= accountUnvalued
 	items := m.balances.of(&a.balances)
 	for i := range items {

@@ -11,6 +11,7 @@ type (
 const (
 	rateOne            = 1_000_000_000_000 // 1.0 at 1e-12: rates, loan-to-value, weights
 	oracleE            = OraclePriceDecimals
+	rateMax            = 1000 * rateOne // of a yearly rate, 1e-12
 	oracleOne          = 10_000_000_000 // 1.0 at 1e-10
 	leverageDefaultMax = 20             // of a leverage never set
 )
@@ -28,6 +29,7 @@ type token struct {
 	tokenID      uint64
 	name         string
 	fullName     string
+	nameHash     uint64
 
 	ltvE12        int64
 	supplyCap     i128 // token units
@@ -50,6 +52,7 @@ type dex struct {
 	index      uint32
 	collateral uint32
 	name       string
+	nameHash   uint64
 }
 
 // tier is one row of a maintenance margin table. Maintenance margin is
@@ -87,6 +90,7 @@ type perp struct {
 	pool       int16 // shared total of its open interest, -1 without a cap
 	openLong   i128  // this shard's long size
 	name       string
+	nameHash   uint64
 }
 
 // priceDecimals returns the decimals of the perp's prices.

@@ -3,6 +3,7 @@ package risk
 // checkInvariants re-derives from the accounts what the machine keeps beside them, after
 // every group. It is dear, so it runs under -race and -tags invariants only.
 func (m *Machine) checkInvariants() {
+	m.checkSum()
 	sums := make([]Totals, len(m.pools))
 	orders := 0
 	for local := range m.accounts {

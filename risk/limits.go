@@ -11,6 +11,7 @@ const (
 	PositionsPerAccountMax = 1024 // one per perp
 	BalancesPerAccountMax  = 1024 // one per token
 	OrdersPerAccountMax    = 5000 // resting orders of one account
+	ClientsMax             = 1024 // clients with idempotency ids
 	GroupMax               = 4096 // records of one group (a tick, a tier table, an import)
 	LeverageMax            = 1000 // of any tier
 

@@ -22,7 +22,8 @@ func nameOf(group []Command, mode uint8) string {
 	return string(part.AppendName(buf[:0]))
 }
 
-// listToken adds or changes a token and its pool.
+// listToken adds or changes a token and its pool. Names stay once listed: the hashes of
+// accounts are keyed by them.
 func (m *Machine) listToken(group []Command) Reason {
 	c := &group[0]
 	slot := c.Token()
@@ -42,7 +43,7 @@ func (m *Machine) listToken(group []Command) Reason {
 	}
 	if old.isListed {
 		t.pool, t.spot, t.givenE10, t.oracleE10 = old.pool, old.spot, old.givenE10, old.oracleE10
-		if t.wei != old.wei || t.sz != old.sz || t.index != old.index {
+		if t.wei != old.wei || t.sz != old.sz || t.index != old.index || t.name != old.name {
 			return ReasonInvalidListing
 		}
 	}
@@ -62,6 +63,7 @@ func (m *Machine) listToken(group []Command) Reason {
 	if t.index == 0 {
 		m.numeraire, t.oracleE10 = slot, oracleOne
 	}
+	t.nameHash = hashName(t.name)
 	*old = t
 	m.tokenCount = max(m.tokenCount, slot+1)
 	m.reprice(slot)
@@ -97,7 +99,7 @@ func (m *Machine) readTokenTerms(group []Command, t *token) Reason {
 	terms := [4]*int64{&t.ltvE12, &t.rateBaseE12, &t.rateSlopeE12, &t.rateKinkE12}
 	for i, p := range terms {
 		v, ok := rescale(rates, i, 12)
-		if !ok || v < 0 || v > 1000*rateOne {
+		if !ok || v < 0 || v > rateMax {
 			return m.refuseField(ReasonInvalidAmount, FieldRates+uint8(i))
 		}
 		*p = v
@@ -113,7 +115,7 @@ func (m *Machine) readTokenTerms(group []Command, t *token) Reason {
 	return ReasonNone
 }
 
-// listDex adds or changes a perp dex.
+// listDex adds or changes a perp dex. The main one may have been listed nameless by a perp.
 func (m *Machine) listDex(group []Command) Reason {
 	c := &group[0]
 	slot := c.Market()
@@ -128,10 +130,11 @@ func (m *Machine) listDex(group []Command) Reason {
 		return ReasonInvalidListing
 	}
 	d := &m.dexes[slot]
-	if d.isListed && d.collateral != c.Token() {
+	name := nameOf(group, 0)
+	if d.isListed && (d.collateral != c.Token() || slot != 0 && d.name != name) {
 		return ReasonInvalidListing
 	}
-	*d = dex{isListed: true, index: c.Other(), collateral: c.Token(), name: nameOf(group, 0)}
+	*d = dex{isListed: true, index: c.Other(), collateral: c.Token(), name: name, nameHash: hashName(name)}
 	return ReasonNone
 }
 
@@ -154,14 +157,15 @@ func (m *Machine) listPerp(group []Command) Reason {
 	case m.dexes[dexSlot].isListed && m.dexes[dexSlot].collateral != c.Token():
 		return ReasonInvalidListing
 	}
-	p := m.perps[slot]
-	if p.isListed && (uint16(p.sz) != c.Leverage || p.collateral != c.Token() || uint32(p.dexSlot) != dexSlot) {
+	p, name := m.perps[slot], nameOf(group, 0)
+	if p.isListed && (uint16(p.sz) != c.Leverage || p.collateral != c.Token() || uint32(p.dexSlot) != dexSlot || p.name != name) {
 		return ReasonInvalidListing
 	}
 	if !p.isListed {
 		p.pool = -1
 	}
-	p.isListed, p.index, p.name, p.mode = true, c.Other(), nameOf(group, 0), MarginMode(c.Mode)
+	p.isListed, p.index, p.name, p.mode = true, c.Other(), name, MarginMode(c.Mode)
+	p.nameHash = hashName(name)
 	p.sz, p.collateral, p.dexSlot, p.scale = uint8(c.Leverage), c.Token(), uint16(dexSlot), t.wei-6
 	var ok bool
 	if p.fundingCap, ok = rescale(c, 0, 12); !ok || p.fundingCap < 0 {
@@ -181,12 +185,12 @@ func (m *Machine) listPerp(group []Command) Reason {
 	m.refreshPerp(slot)
 	m.perpCount = max(m.perpCount, slot+1)
 	if !m.dexes[dexSlot].isListed {
-		m.dexes[dexSlot] = dex{isListed: true, collateral: c.Token()}
+		m.dexes[dexSlot] = dex{isListed: true, collateral: c.Token(), nameHash: hashName("")}
 	}
 	return ReasonNone
 }
 
-// readTiers builds the tier table of a listing with one common denominator.
+// readTiers builds the tier table of a listing.
 func readTiers(group []Command, p *perp, wei uint8) Reason {
 	p.tierCount, p.den = 0, 1
 	for g := 1; g < len(group); g++ {
@@ -195,28 +199,43 @@ func readTiers(group []Command, p *perp, wei uint8) Reason {
 		}
 		for i := range int(min(group[g].Mode, 4)) {
 			lower, ok := rescale128(&group[g], i, wei)
-			lev := group[g].Ref[i]
-			if p.tierCount == TiersMax {
-				return ReasonLimitExceeded
+			if !ok {
+				lower = fixedpoint.I128(-1) // no bound that a tier can have
 			}
-			isFirst := p.tierCount == 0
-			if !ok || lev == 0 || lev > LeverageMax || isFirst != lower.IsZero() || lower.Sign() < 0 {
-				return ReasonInvalidListing
-			}
-			if !isFirst {
-				last := &p.tiers[p.tierCount-1]
-				if !last.lower.Less(lower) || uint32(last.maxLeverage) <= lev {
-					return ReasonInvalidListing
-				}
-			}
-			p.tiers[p.tierCount] = tier{lower: lower, maxLeverage: uint16(lev)}
-			p.tierCount++
-			p.den = lcm(p.den, 2*int64(lev))
-			if p.den > 1_000_000_000 {
-				return ReasonLimitExceeded
+			if reason := p.addTier(lower, group[g].Ref[i]); reason != ReasonNone {
+				return reason
 			}
 		}
 	}
+	return p.closeTiers()
+}
+
+// addTier appends a tier, which starts above the one before and allows less.
+func (p *perp) addTier(lower i128, leverage uint32) Reason {
+	if p.tierCount == TiersMax {
+		return ReasonLimitExceeded
+	}
+	isFirst := p.tierCount == 0
+	if leverage == 0 || leverage > LeverageMax || isFirst != lower.IsZero() || lower.Sign() < 0 {
+		return ReasonInvalidListing
+	}
+	if !isFirst {
+		last := &p.tiers[p.tierCount-1]
+		if !last.lower.Less(lower) || uint32(last.maxLeverage) <= leverage {
+			return ReasonInvalidListing
+		}
+	}
+	p.tiers[p.tierCount] = tier{lower: lower, maxLeverage: uint16(leverage)}
+	p.tierCount++
+	p.den = lcm(p.den, 2*int64(leverage))
+	if p.den > 1_000_000_000 {
+		return ReasonLimitExceeded
+	}
+	return ReasonNone
+}
+
+// closeTiers derives the terms of a tier table over one common denominator.
+func (p *perp) closeTiers() Reason {
 	if p.tierCount == 0 {
 		return ReasonInvalidListing
 	}

@@ -341,6 +341,7 @@ func (m *Machine) halt(c *Command) Reason {
 			return ReasonUnknownAccount
 		}
 		if a := m.accountAt(c.Account()); a != nil {
+			m.touch(c.Account())
 			a.flags &^= accountHalted
 			if isHalt {
 				a.flags |= accountHalted

@@ -1,6 +1,10 @@
 package risk
 
-import "plimsoll/fixedpoint"
+import (
+	"math/bits"
+
+	"plimsoll/fixedpoint"
+)
 
 // Seeds keep the kinds of hashed entities apart.
 const (
@@ -11,23 +15,8 @@ const (
 	seedBalance
 	seedOrder
 	seedParameters
+	seedClient
 )
-
-// StateHash returns this shard's share of the state hash: the sum mod 2^128 of one hash
-// per entity, keyed by global names, so that it knows neither shards nor slots in memory.
-// Entities that all shards hold are counted by shard 0. Seq and time are not covered.
-func (m *Machine) StateHash() fixedpoint.Hash128 {
-	var h fixedpoint.Hash128
-	if m.cfg.Shard == 0 {
-		h = h.Add(m.hashListings())
-	}
-	for local := range m.accounts {
-		if a := &m.accounts[local]; a.flags&accountOpen != 0 {
-			h = h.Add(m.hashAccount(a))
-		}
-	}
-	return h
-}
 
 func (m *Machine) hashListings() fixedpoint.Hash128 {
 	var h fixedpoint.Hash128
@@ -63,12 +52,27 @@ func (m *Machine) hashListings() fixedpoint.Hash128 {
 			h = h.Add(mix.Sum())
 		}
 	}
+	for n, name := range m.clients {
+		if name != "" {
+			mix := fixedpoint.NewMixer(seedClient)
+			mix.U64(uint64(n))
+			mix.Bytes([]byte(name))
+			h = h.Add(mix.Sum())
+		}
+	}
 	mix := fixedpoint.NewMixer(seedParameters)
 	mix.U64(uint64(m.params.OffsetMode) | uint64(m.params.OrderMarginBasis)<<8 | bit(m.params.HLCompat)<<16 |
 		bit(m.params.RebalanceHourly)<<17 | bit(m.haltAll)<<18)
 	mix.U64(uint64(m.params.MaxClockStepMs))
 	mix.U64(uint64(m.params.MinBorrowOffsetE8))
 	return h.Add(mix.Sum())
+}
+
+// hashName returns what stands for a name in the hashes of accounts.
+func hashName(name string) uint64 {
+	mix := fixedpoint.NewMixer(nameSeed)
+	mix.Bytes([]byte(name))
+	return mix.Sum().Lo
 }
 
 func bit(b bool) uint64 {
@@ -108,43 +112,63 @@ func hashPerp(p *perp) fixedpoint.Hash128 {
 	return mix.Sum()
 }
 
+// pairKeysTable salts the words of a pairs sum; fractions of the square roots of the first primes.
+var pairKeysTable = [10]uint64{
+	0x6A09E667F3BCC909, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1, 0x510E527FADE682D1,
+	0x9B05688C2B3E6C1F, 0x1F83D9ABFB41BD6B, 0x5BE0CD19137E2179, 0xCBBB9D5DC1059ED9, 0x629A292A367CD507,
+}
+
+// pairs sums the 128-bit products of salted pairs of words (Black and others, "UMAC: fast
+// and secure message authentication", 1999). The products do not wait for one another, as
+// the steps of a Mixer do; a word that changes alone always changes the sum.
+type pairs struct{ hi, lo uint64 }
+
+func (p *pairs) add(n int, a, b uint64) {
+	hi, lo := bits.Mul64(a^pairKeysTable[2*n], b^pairKeysTable[2*n+1])
+	var carry uint64
+	p.lo, carry = bits.Add64(p.lo, lo, 0)
+	p.hi, _ = bits.Add64(p.hi, hi, carry)
+}
+
+// sum returns the hash of an entity of a kind.
+func (p *pairs) sum(seed uint64) fixedpoint.Hash128 {
+	mix := fixedpoint.NewMixer(seed)
+	mix.U64(p.hi)
+	mix.U64(p.lo)
+	return mix.Sum()
+}
+
 // hashAccount sums an account's fixed columns, positions, balances and orders.
 func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
-	mix := fixedpoint.NewMixer(seedAccount)
-	mix.U64(a.nameHash)
-	mix.I128(a.raw)
-	mix.U64(uint64(a.mode) | uint64(a.flags)<<8 | uint64(a.master)<<32)
-	h := mix.Sum()
-	for i := int(a.positions.start); i < int(a.positions.start)+int(a.positions.count); i++ {
-		t := &m.positions.terms[i]
-		key := m.positions.perp[i]
-		mix := fixedpoint.NewMixer(seedPosition)
-		mix.U64(a.nameHash)
-		mix.Bytes([]byte(m.perps[key&^isolatedBit].name))
-		mix.U64(uint64(m.positions.size[i]))
-		for _, v := range [4]int64{t.cumE12, t.entry, t.raw, t.funding} {
-			mix.U64(uint64(v))
-		}
-		mix.U64(uint64(m.positions.lever[i]) | bit(key&isolatedBit != 0)<<16)
-		h = h.Add(mix.Sum())
+	var p pairs
+	p.add(0, a.nameHash, uint64(a.mode)|uint64(a.flags&(accountOpen|accountStates))<<8|uint64(a.master)<<32)
+	p.add(1, uint64(a.raw.Hi), a.raw.Lo)
+	h := p.sum(seedAccount)
+	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {
+		t, key := &m.positions.terms[i], m.positions.perp[i]
+		var p pairs
+		p.add(0, a.nameHash, m.perps[key&^isolatedBit].nameHash)
+		p.add(1, uint64(m.positions.size[i]), uint64(t.cumE12))
+		p.add(2, uint64(t.entry), uint64(t.raw))
+		p.add(3, uint64(t.funding), uint64(m.positions.lever[i])|uint64(key&isolatedBit)<<1)
+		h = h.Add(p.sum(seedPosition))
 	}
-	for _, b := range m.balances.of(&a.balances) {
+	for i := range m.balances.of(&a.balances) {
+		b := &m.balances.items[int(a.balances.start)+i]
 		if b.cash.IsZero() && b.lend.IsZero() && b.entryNtl == 0 {
 			continue // an empty balance is no state
 		}
-		mix := fixedpoint.NewMixer(seedBalance)
-		mix.U64(a.nameHash)
+		name := m.tokens[b.key&(TokensMax-1)].nameHash
 		if b.key&dexBit != 0 {
-			mix.Bytes([]byte(m.dexes[b.key&^dexBit].name))
-			mix.U64(dexBit)
-		} else {
-			mix.Bytes([]byte(m.tokens[b.key].name))
+			name = m.dexes[b.key&^dexBit].nameHash
 		}
-		mix.I128(b.cash)
-		mix.I128(b.lend)
-		mix.I128(b.basis)
-		mix.U64(uint64(b.entryNtl))
-		h = h.Add(mix.Sum())
+		var p pairs
+		p.add(0, a.nameHash, name)
+		p.add(1, uint64(b.cash.Hi), b.cash.Lo)
+		p.add(2, uint64(b.lend.Hi), b.lend.Lo)
+		p.add(3, uint64(b.basis.Hi), b.basis.Lo)
+		p.add(4, uint64(b.entryNtl), uint64(b.key&dexBit))
+		h = h.Add(p.sum(seedBalance))
 	}
 	place := uint64(0)
 	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
@@ -155,12 +179,11 @@ func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
 }
 
 func hashOrder(o *order, name, place uint64) fixedpoint.Hash128 {
-	mix := fixedpoint.NewMixer(seedOrder)
-	for _, v := range [10]uint64{
-		name, place, o.idHi, o.idLo, uint64(o.size), uint64(o.origSize), uint64(o.price), uint64(o.trigger),
-		uint64(o.market), uint64(o.flags) | uint64(o.form)<<16,
-	} {
-		mix.U64(v)
-	}
-	return mix.Sum()
+	var p pairs
+	p.add(0, name, place|uint64(o.market)<<32)
+	p.add(1, o.idHi, o.idLo)
+	p.add(2, uint64(o.size), uint64(o.origSize))
+	p.add(3, uint64(o.price), uint64(o.trigger))
+	p.add(4, uint64(o.flags)|uint64(o.form)<<16, 0)
+	return p.sum(seedOrder)
 }

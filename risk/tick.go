@@ -118,6 +118,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		a := &m.accounts[local]
 		f := m.lookAt(slot, a)
 		if a.mode == ModePortfolio && sharesMargin(f) {
+			m.touch(slot)
 			requests = m.wishes(slot, a, f, 0, requests)
 			m.join(slot)
 			continue
@@ -131,7 +132,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 // lookAt evaluates an account exactly, settling first what an import left open.
 func (m *Machine) lookAt(slot uint32, a *account) *figures {
 	if a.flags&accountUnvalued != 0 {
-		if f := m.valueImport(a); f.unpriced {
+		if f := m.valueImport(slot, a); f.unpriced {
 			return f
 		}
 		m.refreshHot(slot)
