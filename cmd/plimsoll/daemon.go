@@ -20,8 +20,9 @@ const drainMax = 10 * time.Second
 
 // Why the daemon is not ready.
 var (
-	errStarting = errors.New("starting: the universe is being listed")
-	errDraining = errors.New("draining: the daemon is about to stop")
+	errRecovering = errors.New("recovering: the snapshot and the journal are being read")
+	errStarting   = errors.New("starting: the universe is being listed")
+	errDraining   = errors.New("draining: the daemon is about to stop")
 )
 
 // daemon is the engine, the names and the HTTP server as one thing.
@@ -30,32 +31,37 @@ type daemon struct {
 	dir      *api.Directory
 	server   *api.Server
 	shards   int
+	keeps    bool // there is a data directory
 	listener net.Listener
 	served   chan error            // what Serve returned
 	unready  atomic.Pointer[error] // why not ready; nil when ready
 }
 
-// newDaemon puts a daemon behind a listener, which it owns from here on.
-func newDaemon(cfg *engine.Config, listener net.Listener) (*daemon, error) {
-	e, err := engine.New(*cfg)
-	if err != nil {
-		return nil, err
-	}
+// newDaemon puts a daemon behind a listener, which it owns from here on. It has no engine
+// before open.
+func newDaemon(cfg *engine.Config, listener net.Listener) *daemon {
 	d := &daemon{
-		engine: e, dir: api.NewDirectory(cfg.AccountsMax), shards: cfg.Shards, listener: listener,
-		served: make(chan error, 1),
+		dir: api.NewDirectory(cfg.AccountsMax), shards: cfg.Shards, listener: listener, served: make(chan error, 1),
 	}
-	d.unready.Store(&errStarting)
+	d.unready.Store(&errRecovering)
 	d.server = api.NewServer(&api.Config{
-		Engine: e, Directory: d.dir, Shards: cfg.Shards, ClientsMax: cfg.ClientsMax, Version: versionText(), Ready: d.ready,
+		Directory: d.dir, Shards: cfg.Shards, ClientsMax: cfg.ClientsMax, Version: versionText(), Ready: d.ready,
 	})
-	return d, nil
+	return d
 }
 
-// start runs the engine and answers HTTP; /readyz stays 503 until setReady.
-func (d *daemon) start() {
-	d.engine.Start()
+// listen answers HTTP; /readyz stays 503 until setReady, and all that needs an engine until
+// open.
+func (d *daemon) listen() {
 	go func() { d.served <- d.server.Serve(d.listener) }()
+}
+
+// open starts an engine and gives it to the HTTP server.
+func (d *daemon) open(e *engine.Engine) {
+	d.engine = e
+	e.Start()
+	d.unready.Store(&errStarting)
+	d.server.Open(e)
 }
 
 func (d *daemon) ready() error {
@@ -76,6 +82,13 @@ func (d *daemon) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainMax)
 	defer cancel()
 	err := d.server.Shutdown(ctx)
+	if d.engine == nil {
+		return err
+	}
+	if d.keeps && d.engine.Fault() == nil && d.hasNews() {
+		_, snapErr := d.engine.Snapshot() // the next start then replays nothing
+		err = errors.Join(err, snapErr)
+	}
 	d.engine.Close()
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"plimsoll/internal/engine"
 	"plimsoll/internal/universe"
 )
 
@@ -91,12 +92,14 @@ func demo(ctx context.Context, p *process) int {
 		printf(p.stderr, "plimsoll demo: cannot listen on %s: %v\n", o.serve.listen, err)
 		return exitListen
 	}
-	d, err := newDaemon(&o.serve.cfg, listener)
+	e, err := engine.New(o.serve.cfg)
 	if err != nil {
 		printf(p.stderr, "plimsoll demo: %v\n", err)
 		return exitFault
 	}
-	d.start()
+	d := newDaemon(&o.serve.cfg, listener)
+	d.open(e)
+	d.listen()
 	out := p.stdout
 	if o.isJSON {
 		out = p.stderr

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // flags are the flags of one verb: each can also be given by the environment, and each
@@ -14,6 +15,13 @@ type flags struct {
 	about string
 	set   *flag.FlagSet
 	order []option
+	names []operand
+}
+
+// operand is an argument without a name, such as the directory of replay.
+type operand struct {
+	name  string // in capitals
+	value *string
 }
 
 // option describes one flag.
@@ -50,6 +58,17 @@ func (f *flags) toggle(p *bool, o option) {
 	f.order = append(f.order, o)
 }
 
+// operand adds an argument that must be given, in the order of the calls.
+func (f *flags) operand(p *string, name string) {
+	f.names = append(f.names, operand{name, p})
+}
+
+// duration adds a length of time, such as 15m.
+func (f *flags) duration(p *time.Duration, o option) {
+	f.set.DurationVar(p, o.name, *p, o.what)
+	f.order = append(f.order, o)
+}
+
 // envName returns the environment variable of a flag: PLIMSOLL_ACCOUNTS_MAX.
 func (o *option) envName() string {
 	return "PLIMSOLL_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
@@ -69,15 +88,33 @@ func (f *flags) parse(args []string, lookupEnv func(string) (string, bool)) erro
 	if err := f.set.Parse(args); err != nil {
 		return err
 	}
+	for i := range f.names { // flags may stand before and behind them
+		if f.set.NArg() == 0 {
+			return fmt.Errorf("%s is missing", f.names[i].name)
+		}
+		*f.names[i].value = f.set.Arg(0)
+		if err := f.set.Parse(f.set.Args()[1:]); err != nil {
+			return err
+		}
+	}
 	if f.set.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", f.set.Arg(0))
 	}
 	return nil
 }
 
+// operands returns the names of the operands, each behind a space.
+func (f *flags) operands() string {
+	var text strings.Builder
+	for i := range f.names {
+		text.WriteString(" " + f.names[i].name)
+	}
+	return text.String()
+}
+
 // printUsage prints one line a flag.
 func (f *flags) printUsage(w io.Writer) {
-	printf(w, "Usage: plimsoll %s", f.verb)
+	printf(w, "Usage: plimsoll %s%s", f.verb, f.operands())
 	for i := range f.order {
 		o := &f.order[i]
 		if o.arg == "" {
@@ -92,7 +129,7 @@ func (f *flags) printUsage(w io.Writer) {
 // printHelp prints every flag with its default, its environment variable and the reason
 // to change it.
 func (f *flags) printHelp(w io.Writer) {
-	printf(w, "Usage: plimsoll %s [flags]\n\n%s\n", f.verb, f.about)
+	printf(w, "Usage: plimsoll %s%s [flags]\n\n%s\n", f.verb, f.operands(), f.about)
 	if len(f.order) == 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 
 	"plimsoll/fixedpoint"
@@ -66,14 +67,69 @@ type priceCommand struct {
 
 // load lists a universe and gives it its first prices.
 func (d *daemon) load(u *universe.Universe) error {
-	if err := apply(d, listCommands(u)); err != nil {
-		return err
+	_, err := d.loadMissing(u)
+	return err
+}
+
+// loadMissing lists what of a universe is not listed yet, gives a first price to what has
+// none, and returns how many commands that took: after a recovery none.
+func (d *daemon) loadMissing(u *universe.Universe) (commands int, err error) {
+	had, err := readMarket(d)
+	if err != nil {
+		return 0, err
+	}
+	missing := had.missing(listCommands(u))
+	if err := apply(d, missing); err != nil {
+		return 0, err
 	}
 	tick := startPrices(u)
+	had.dropPriced(&tick)
 	if len(tick.Marks)+len(tick.Oracles)+len(tick.Spots) == 0 {
-		return nil
+		return len(missing), nil
 	}
-	return apply(d, []priceCommand{tick})
+	return len(missing) + 1, apply(d, []priceCommand{tick})
+}
+
+// missing returns the commands that list what m does not have. A halt goes with its listing:
+// who has lifted one since does not want it back.
+func (m *market) missing(commands []listCommand) []listCommand {
+	names := map[string]bool{}
+	for i := range m.tokens {
+		names["list_token "+m.tokens[i].Name] = true
+	}
+	for i := range m.dexes {
+		names["list_dex "+m.dexes[i].Name] = true
+	}
+	for i := range m.perps {
+		names["list_perp "+m.perps[i].Name], names["halt "+m.perps[i].Name] = true, true
+	}
+	for i := range m.spots {
+		names["list_spot "+m.spots[i].Name] = true
+	}
+	return slices.DeleteFunc(commands, func(c listCommand) bool {
+		name := c.Token + c.Perp + c.Spot + c.Market
+		if c.Type == "list_dex" {
+			name = *c.Dex
+		}
+		return names[c.Type+" "+name]
+	})
+}
+
+// dropPriced takes out of a tick what has a price.
+func (m *market) dropPriced(tick *priceCommand) {
+	for i := range m.perps {
+		if p := &m.perps[i]; p.MarkPx.V.Sign() != 0 {
+			delete(tick.Marks, p.Name)
+		}
+		if p := &m.perps[i]; p.OraclePx.V.Sign() != 0 {
+			delete(tick.Oracles, p.Name)
+		}
+	}
+	for i := range m.spots {
+		if s := &m.spots[i]; s.Px.V.Sign() != 0 {
+			delete(tick.Spots, s.Name)
+		}
+	}
 }
 
 // listCommands returns the commands that list a universe: tokens with their lending

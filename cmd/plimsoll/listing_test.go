@@ -38,11 +38,13 @@ func newTestDaemon(t *testing.T) *daemon {
 	}
 	cfg := engine.DefaultConfig()
 	cfg.AccountsMax, cfg.Now = 1000, func() int64 { return time.Now().UnixMilli() }
-	d, err := newDaemon(&cfg, listener)
+	e, err := engine.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.start()
+	d := newDaemon(&cfg, listener)
+	d.open(e)
+	d.listen()
 	t.Cleanup(func() {
 		if err := d.stop(); err != nil {
 			t.Error(err)

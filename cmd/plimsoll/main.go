@@ -1,9 +1,10 @@
 // Plimsoll is a portfolio-margin risk engine for an exchange: one daemon behind HTTP.
 //
-//	main.go     which verb               daemon.go   engine, names and HTTP as one thing
-//	flags.go    flags and environment    listing.go  a universe as commands
-//	serve.go    plimsoll serve           demo*.go    plimsoll demo
-//	version.go  plimsoll version
+//	main.go      which verb               daemon.go    engine, names and HTTP as one thing
+//	flags.go     flags and environment    listing.go   a universe as commands
+//	serve*.go    plimsoll serve           keep.go      what a data directory is kept with
+//	settings.go  what must not change     past.go      a data directory's state as of a place
+//	replay.go, inspect.go, verify.go, backup.go, restore.go, demo*.go, version.go: the other verbs
 package main
 
 import (
@@ -22,7 +23,9 @@ const (
 	exitDone   = 0
 	exitFault  = 1 // something failed while running
 	exitUsage  = 2 // flags, verbs or environment are wrong; nothing was started
+	exitDamage = 3 // what is on disk is not what was written there; nothing was changed
 	exitListen = 4 // the address cannot, or must not, be listened on
+	// 70 and 71 are journal.ExitStorageFault and ExitStorageHangs: the disk refused or kept a write.
 )
 
 // process is what a verb sees of the world.
@@ -44,6 +47,11 @@ func verbs() []verb {
 	return []verb{
 		{"serve", "run the daemon", serve},
 		{"demo", "run the daemon on captured accounts and many synthetic ones, under a stream of ticks", demo},
+		{"replay", "rebuild the state of a data directory as of any place in its order, and hash it", replay},
+		{"inspect", "print the frames and snapshots of a data directory", inspect},
+		{"verify", "check every checksum, link and state hash of a data directory", verify},
+		{"backup", "copy the snapshots and the frames of a data directory, which may be in use", backup},
+		{"restore", "make a data directory of a backup, as of any place in it", restore},
 		{"version", "print the version", version},
 	}
 }
@@ -84,7 +92,7 @@ func printVerbs(w io.Writer) {
 		printf(w, "  %-8s  %s\n", v.name, v.about)
 	}
 	printf(w, "\n'plimsoll VERB --help' gives every flag, its default and why one would change it.\n"+
-		"Exit codes: 0 done, 1 runtime fault, 2 usage, 4 cannot listen.\n")
+		"Exit codes: 0 done, 1 runtime fault, 2 usage, 3 data damaged, 4 cannot listen, 70 storage fault, 71 storage hangs.\n")
 }
 
 // parse reads the flags of a verb. done says that the verb has nothing left to do and

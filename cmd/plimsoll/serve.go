@@ -24,18 +24,23 @@ type serveOptions struct {
 	clock       string
 	logFormat   string
 	accountsMax int
+	keep        keepOptions
 	cfg         engine.Config // rings and shards
 }
 
+// dataNone is the --data that keeps nothing.
+const dataNone = "none"
+
 func newServeFlags() (*flags, *serveOptions) {
 	o := &serveOptions{
-		listen: "127.0.0.1:8640", data: "none", universe: "embedded", clock: "wall", logFormat: "text",
-		cfg: engine.DefaultConfig(),
+		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: "embedded", clock: "wall", logFormat: "text",
+		keep: defaultKeep(), cfg: engine.DefaultConfig(),
 	}
 	o.cfg.Shards = shardsByCores()
 	o.accountsMax = int(o.cfg.AccountsMax)
-	f := newFlags("serve", "Runs the daemon until SIGINT or SIGTERM.\n"+
-		"NOTHING IS KEPT: there is no journal yet, a restart starts empty.")
+	f := newFlags("serve", "Runs the daemon until SIGINT or SIGTERM. What it has acknowledged is on disk in --data, and a\n"+
+		"restart goes on from there. Exit code 3: the data is damaged, or written by a newer version; 70: the disk\n"+
+		"refused a write; 71: a write hangs. After 70 and 71 start again: the log decides what was written.")
 	f.text(&o.listen, option{
 		"listen", "HOST:PORT", "Address of the HTTP API.",
 		"another port, port 0 for any free one, or, with --insecure, another interface.",
@@ -45,9 +50,10 @@ func newServeFlags() (*flags, *serveOptions) {
 		"the network itself is trusted; TLS and tokens do not exist yet.",
 	})
 	f.text(&o.data, option{
-		"data", "DIR|none", "Where the journal will stand; until there is one a directory is left alone and nothing is kept.",
-		"not yet: it makes no difference until there is a journal.",
+		"data", "DIR|none", "Where the journal and the snapshots stand; made when missing. \"none\" keeps nothing.",
+		"a disk of its own, which fsync does not share; \"none\" for tests and simulations.",
 	})
+	o.addKeepFlags(f)
 	f.text(&o.universe, option{
 		"universe", "FILE|embedded|none", "Markets listed at start: the venue's metaAndAssetCtxs JSON " +
 			"(or an object with metaAndAssetCtxs and spotMeta), the captured ones in the binary, or nothing.",
@@ -59,7 +65,7 @@ func newServeFlags() (*flags, *serveOptions) {
 	})
 	f.number(&o.accountsMax, option{
 		"accounts-max", "N", "Account slots; beyond, opening an account is refused.",
-		"more accounts; each slot costs about 100 bytes once used.",
+		"more accounts; each slot costs about 100 bytes once used. A data directory keeps it: change it after a clean stop.",
 	})
 	o.addEngineFlags(f)
 	f.text(&o.logFormat, option{"log-format", "text|json", "How log lines are written to stderr.", "\"json\" for log collectors."})
@@ -83,7 +89,7 @@ func (o *serveOptions) addEngineFlags(f *flags) {
 	})
 	f.number(&c.SequenceSlots, option{
 		"sequence-slots", "N", "Records sequenced and not yet durable, a power of two.",
-		"a slow disk, once there is a journal.",
+		"a slow disk.",
 	})
 	f.number(&c.BroadcastSlots, option{
 		"broadcast-slots", "N",
@@ -121,6 +127,9 @@ func (o *serveOptions) check() error {
 	if o.accountsMax < 1 || uint64(o.accountsMax) >= uint64(risk.NoAccount) {
 		return fmt.Errorf("--accounts-max is %d, want 1 to %d", o.accountsMax, risk.NoAccount-1)
 	}
+	if err := o.keep.check(); err != nil {
+		return err
+	}
 	o.cfg.AccountsMax = uint32(o.accountsMax)
 	o.cfg.Now = func() int64 { return time.Now().UnixMilli() }
 	return o.cfg.Validate()
@@ -139,38 +148,59 @@ func serve(ctx context.Context, p *process) int {
 	if err != nil {
 		return p.misused(f, err)
 	}
+	return o.run(ctx, p, u)
+}
+
+// run listens, recovers, lists, and serves until ctx ends.
+func (o *serveOptions) run(ctx context.Context, p *process, u *universe.Universe) int {
 	log := newLog(p, o.logFormat)
 	listener, err := listen(ctx, o.listen, o.insecure)
 	if err != nil {
 		log.Error("cannot listen", "listen", o.listen, "error", err)
 		return exitListen
 	}
-	d, err := newDaemon(&o.cfg, listener)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		return exitFault
-	}
-	log.Info("plimsoll starts", "version", versionText(), "url", d.url(), "shards", o.cfg.Shards, "threads", o.cfg.Threads,
-		"cores", runtime.NumCPU(), "clock", o.clock, "universe", o.universe, "accounts_max", o.accountsMax,
-		"ingress_slots", o.cfg.IngressSlots, "sequence_slots", o.cfg.SequenceSlots, "broadcast_slots", o.cfg.BroadcastSlots,
-		"outbox_slots", o.cfg.OutboxSlots, "tickets", o.cfg.Tickets, "event_history", o.cfg.EventHistory)
-	log.Warn("NOTHING IS KEPT: there is no journal yet, a restart starts empty and --data is not used", "data", o.data)
+	d := newDaemon(&o.cfg, listener)
+	log.Info("plimsoll starts", "version", versionText(), "url", d.url(), "data", o.data, "shards", o.cfg.Shards,
+		"threads", o.cfg.Threads, "cores", runtime.NumCPU(), "clock", o.clock, "universe", o.universe,
+		"accounts_max", o.accountsMax, "ingress_slots", o.cfg.IngressSlots, "sequence_slots", o.cfg.SequenceSlots,
+		"broadcast_slots", o.cfg.BroadcastSlots, "outbox_slots", o.cfg.OutboxSlots, "tickets", o.cfg.Tickets,
+		"event_history", o.cfg.EventHistory)
 	if o.insecure {
 		log.Warn("no TLS and no credentials: whoever reaches the address may do everything", "listen", o.listen)
 	}
-	d.start()
-	if err = d.load(u); err != nil {
+	d.listen() // /healthz answers while the state is recovered, everything else says not_ready
+	if err := o.open(d, p, log); err != nil {
+		log.Error("cannot start", "data", o.data, "error", errors.Join(err, d.stop()))
+		return codeOf(err)
+	}
+	listed, err := d.loadMissing(u)
+	if err != nil {
 		log.Error("cannot list the universe", "universe", o.universe, "error", errors.Join(err, d.stop()))
 		return exitFault
 	}
 	d.setReady()
-	log.Info("ready", "tokens", len(u.Tokens), "dexes", len(u.Dexes), "perps", len(u.Perps), "spots", len(u.Spots))
-	return d.wait(ctx, log)
+	log.Info("ready", "listed_now", listed, "tokens", len(u.Tokens), "dexes", len(u.Dexes), "perps", len(u.Perps),
+		"spots", len(u.Spots))
+	return d.wait(ctx, log, &o.keep)
+}
+
+// open gives the daemon an engine: a new one, or the one that the data directory holds.
+func (o *serveOptions) open(d *daemon, p *process, log *slog.Logger) error {
+	if o.data == dataNone {
+		log.Warn("NOTHING IS KEPT: a restart starts empty, because of --data none")
+		e, err := engine.New(o.cfg)
+		if err == nil {
+			d.open(e)
+		}
+		return err
+	}
+	return d.recover(&o.cfg, o.keep.journal(o.data, p, log), log)
 }
 
 // wait runs until the context ends or something fails, and drains.
-func (d *daemon) wait(ctx context.Context, log *slog.Logger) int {
+func (d *daemon) wait(ctx context.Context, log *slog.Logger, k *keepOptions) int {
 	code := exitDone
+	stopKeeping := d.keepSnapshots(k, log)
 	select {
 	case <-ctx.Done():
 		log.Info("draining", "reason", "signal")
@@ -181,10 +211,11 @@ func (d *daemon) wait(ctx context.Context, log *slog.Logger) int {
 		log.Error("the HTTP server has ended", "error", err)
 		code = exitFault
 	}
+	stopKeeping()
 	if err := d.stop(); err != nil {
 		log.Warn("not everything drained in time", "error", err)
 	}
-	log.Info("stopped", "applied_seq", d.engine.Status().Durable, "kept", "nothing")
+	log.Info("stopped", "applied_seq", d.engine.Status().Durable)
 	return code
 }
 

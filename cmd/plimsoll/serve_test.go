@@ -63,7 +63,7 @@ func serveInTest(t *testing.T, args ...string) *serving {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &serving{log: &output{}, stop: cancel, code: make(chan int, 1)}
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--accounts-max", "1000"}, args...)
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data", "none", "--accounts-max", "1000"}, args...)
 	go func() {
 		s.code <- run(ctx, &process{args: args, stdout: io.Discard, stderr: s.log, lookupEnv: environment(nil)})
 	}()
@@ -91,7 +91,7 @@ func TestServeStopsCleanlyOnSIGTERM(t *testing.T) { // not parallel: the signal 
 	done := make(chan int, 1)
 	go func() {
 		done <- run(ctx, &process{
-			args: []string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json"}, stdout: io.Discard, stderr: &log,
+			args: []string{"serve", "--listen", "127.0.0.1:0", "--data", "none", "--log-format", "json"}, stdout: io.Discard, stderr: &log,
 			lookupEnv: environment(nil),
 		})
 	}()

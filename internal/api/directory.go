@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"plimsoll/risk"
 )
@@ -20,9 +21,18 @@ type Directory struct {
 	spots    *nameTable
 	dexes    *nameTable
 
-	mu   sync.Mutex // guards subs
-	subs map[uint32][]uint32
+	opened [clientsMax]atomic.Bool // clients whose number the journal has; pairs: open and isOpen
+
+	learning sync.RWMutex // read-held from the submission of listings until they are learned
+
+	mu    sync.Mutex // guards what follows
+	subs  map[uint32][]uint32
+	links []subLink           // the same in the order of opening, for snapshots
+	subOf map[uint32]struct{} // accounts that have a link
 }
+
+// subLink says that an account was opened under a master.
+type subLink struct{ master, sub uint32 }
 
 // nameKind says which table a name belongs to.
 type nameKind uint8
@@ -47,26 +57,37 @@ func NewDirectory(accountsMax uint32) *Directory {
 		spots:    newNameTable(risk.SpotsMax),
 		dexes:    newNameTable(risk.DexesMax),
 		subs:     map[uint32][]uint32{},
+		subOf:    map[uint32]struct{}{},
 	}
 	d.dexes.allocate(nil)
 	d.clients.allocate(nil)
+	d.opened[0].Store(true)
 	return d
 }
 
 // Observe learns the slot that an accepted group of the journal gave a name. Recovery
-// calls it with every group that opens or lists; it reports false when the group
-// contradicts what is known.
+// calls it with every group; it reports false when the group contradicts what is known. A
+// group that names no slot was refused, and teaches nothing.
 func (d *Directory) Observe(group []risk.Command) bool {
 	var scratch [risk.NameMax]byte
 	name, ok := groupName(group, scratch[:0])
-	if !ok {
+	if !ok || ownSlot(&group[0]) == risk.NoSlot {
 		return true
 	}
 	c := &group[0]
-	switch c.Kind {
+	switch c.Kind { //nolint:exhaustive // groupName names those that have a name
 	case risk.KindOpenAccount, risk.KindImportAccount:
+		if !d.accounts.bind(name, c.Account(), true) {
+			return false
+		}
 		d.addSub(c.Other(), c.Account())
-		return d.accounts.bind(name, c.Account(), true)
+		return true
+	case risk.KindOpenClient:
+		if !d.clients.bind(name, c.Other(), true) {
+			return false
+		}
+		d.opened[c.Other()].Store(true)
+		return true
 	case risk.KindListToken:
 		return d.tokens.bind(name, c.Token(), true)
 	case risk.KindListPerp:
@@ -74,9 +95,11 @@ func (d *Directory) Observe(group []risk.Command) bool {
 	case risk.KindListDex:
 		return d.dexes.bind(name, c.Market(), true)
 	case risk.KindListSpot:
-		isNew := d.spots.bind(name, c.Market()&^risk.SpotBit, true)
+		if !d.spots.bind(name, c.Market()&^risk.SpotBit, true) {
+			return false
+		}
 		d.aliasSpot(c)
-		return isNew
+		return true
 	default:
 		return true
 	}
@@ -110,15 +133,26 @@ func (d *Directory) appendPairAlias(dst []byte, c *risk.Command) []byte {
 	return append(append(append(dst, base...), '/'), quote...)
 }
 
-// Client returns the number of a client name, giving it one when it is new; it reports
-// false past clientsMax.
-func (d *Directory) Client(name []byte) (uint16, bool) {
-	if slot, ok := d.clients.find(name); ok {
-		return uint16(slot), true
+// Client returns the number of a client name that has one. It is safe to put into
+// commands when isOpen: the journal has it then, and a restart gives the name no other.
+func (d *Directory) Client(name []byte) (number uint16, isOpen bool) {
+	slot, ok := d.clients.find(name)
+	if !ok {
+		return 0, false
 	}
-	slot := d.clients.allocate(name)
-	return uint16(slot), slot < clientsMax
+	return uint16(slot), d.opened[slot].Load()
 }
+
+// claimClient returns the number of a client name, giving it one below limit when it has
+// none; it reports false when there are no more. Until Observe or openClient the number is
+// set aside only.
+func (d *Directory) claimClient(name []byte, limit int) (number uint16, ok bool) {
+	slot := d.clients.allocateBelow(name, uint32(limit))
+	return uint16(slot), slot < uint32(limit)
+}
+
+// openClient notes that the journal has the number of a client.
+func (d *Directory) openClient(number uint16) { d.opened[number].Store(true) }
 
 // Account returns the slot of an account name, or risk.NoAccount. Addresses compare
 // without case.
@@ -201,7 +235,7 @@ func groupName(group []risk.Command, dst []byte) (name []byte, ok bool) {
 		return nil, false
 	}
 	switch group[0].Kind {
-	case risk.KindOpenAccount, risk.KindImportAccount:
+	case risk.KindOpenAccount, risk.KindImportAccount, risk.KindOpenClient:
 		return group[0].AppendName(dst), true
 	case risk.KindListToken, risk.KindListPerp, risk.KindListSpot, risk.KindListDex:
 		for i := range group {
@@ -211,6 +245,20 @@ func groupName(group []risk.Command, dst []byte) (name []byte, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// ownSlot returns the slot of what a group opens or lists.
+func ownSlot(c *risk.Command) uint32 {
+	switch c.Kind { //nolint:exhaustive // the others are markets
+	case risk.KindOpenAccount, risk.KindImportAccount:
+		return c.Account()
+	case risk.KindOpenClient:
+		return c.Other()
+	case risk.KindListToken:
+		return c.Token()
+	default:
+		return c.Market()
+	}
 }
 
 // addressBytes is the length of 0x and 40 hex digits.
@@ -245,14 +293,17 @@ func foldAddress(name []byte, scratch *[risk.NameMax]byte) []byte {
 
 // addSub notes that an account was opened under a master.
 func (d *Directory) addSub(master, sub uint32) {
-	if master == risk.NoAccount {
+	if master == risk.NoAccount || sub == risk.NoAccount {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !slices.Contains(d.subs[master], sub) {
-		d.subs[master] = append(d.subs[master], sub)
+	if _, isKnown := d.subOf[sub]; isKnown {
+		return
 	}
+	d.subOf[sub] = struct{}{}
+	d.subs[master] = append(d.subs[master], sub)
+	d.links = append(d.links, subLink{master: master, sub: sub})
 }
 
 // Subs returns the accounts opened under a master, in order of opening.

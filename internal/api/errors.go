@@ -51,7 +51,11 @@ const (
 	codeBodyTooLarge     = "body_too_large"       // 413
 	codeUnsupportedMedia = "unsupported_media"    // 415
 	codeRingFull         = "ring_full"            // 429
-	codeUnavailable      = "unavailable"          // 503
+	codeUnavailable      = "unavailable"          // 503: the engine has stopped
+	codeNotReady         = "not_ready"            // 503
+	codeReadOnly         = "read_only"            // 503: the disk is too full for the journal
+	codeSnapshotRunning  = "snapshot_running"     // 409
+	codeNoJournal        = "no_journal"           // 409: --data none
 	codeInternal         = "internal"             // 500
 	codeHeaderTooLarge   = "header_too_large"     // 431
 	codeTooManyStreams   = "too_many_streams"     // 429

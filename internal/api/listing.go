@@ -6,6 +6,7 @@ import (
 
 	"plimsoll/fixedpoint"
 	"plimsoll/internal/engine"
+	"plimsoll/internal/journal"
 	"plimsoll/risk"
 )
 
@@ -23,6 +24,8 @@ type Engine interface {
 	EventsAfter(seq uint64, n uint32, dst []risk.Event) ([]risk.Event, error)
 	StateHash() (hash fixedpoint.Hash128, seq uint64, err error)
 	Status() engine.Status
+	// Snapshot writes a snapshot and returns when it is published.
+	Snapshot() (journal.SnapshotInfo, error)
 }
 
 // listing is what every shard knows alike: instruments, their prices and pools, copied at

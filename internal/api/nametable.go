@@ -29,6 +29,7 @@ type nameTable struct {
 	mu    sync.Mutex // held by writers only
 	names uint32     // names bound, aliases included
 	free  uint32     // next place in the arena
+	ends  []uint32   // by chunk that is full: the place after its last name
 	next  atomic.Uint32
 }
 
@@ -106,14 +107,17 @@ func (t *nameTable) name(slot uint32) []byte {
 
 // allocate returns the slot bound to name, binding the next free one when there is
 // none; it returns risk.NoSlot when every slot is taken.
-func (t *nameTable) allocate(name []byte) uint32 {
+func (t *nameTable) allocate(name []byte) uint32 { return t.allocateBelow(name, t.slotsMax) }
+
+// allocateBelow is allocate with a limit of its own for new slots.
+func (t *nameTable) allocateBelow(name []byte, limit uint32) uint32 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if slot, ok := t.find(name); ok {
 		return slot
 	}
 	slot := t.next.Load()
-	if slot >= t.slotsMax || !t.put(name, slot) {
+	if slot >= min(limit, t.slotsMax) || !t.put(name, slot) {
 		return risk.NoSlot
 	}
 	t.next.Store(slot + 1)
@@ -136,6 +140,22 @@ func (t *nameTable) bind(name []byte, slot uint32, isFirst bool) bool {
 		return false
 	}
 	if !t.put(name, slot) {
+		return false
+	}
+	if slot >= t.next.Load() {
+		t.next.Store(slot + 1)
+	}
+	return true
+}
+
+// restore binds a name in the form it is kept in. The names of a slot may come in any order.
+func (t *nameTable) restore(kept []byte, length uint8, slot uint32, isAlias bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if bound, ok := t.findKept(kept, length, t.tag(kept)); ok {
+		return bound == slot
+	}
+	if !isAlias && t.name(slot) != nil || !t.putKept(kept, length, slot, isAlias) {
 		return false
 	}
 	if slot >= t.next.Load() {
@@ -187,6 +207,12 @@ func (t *nameTable) at(place uint32) (slot uint32, length uint8, kept []byte) {
 func (t *nameTable) put(name []byte, slot uint32) bool {
 	var scratch [packedBytes]byte
 	kept, length := packName(name, &scratch)
+	return t.putKept(kept, length, slot, false)
+}
+
+// putKept is put for a name in the form it is kept in. An alias never becomes the name that
+// a slot is called by.
+func (t *nameTable) putKept(kept []byte, length uint8, slot uint32, isAlias bool) bool {
 	place, ok := t.store(kept, length, slot)
 	if !ok {
 		return false
@@ -200,7 +226,7 @@ func (t *nameTable) put(name []byte, slot uint32) bool {
 	if page.Load() == nil {
 		page.Store(new([placeChunk]atomic.Uint32))
 	}
-	if first := &page.Load()[slot%placeChunk]; first.Load() == placeNone {
+	if first := &page.Load()[slot%placeChunk]; first.Load() == placeNone && !isAlias {
 		first.Store(place) // pairs with Load in name
 	}
 	insertCell(cells, uint64(t.tag(kept))<<32|uint64(place)) // pairs with Load in find
@@ -211,11 +237,15 @@ func (t *nameTable) put(name []byte, slot uint32) bool {
 func (t *nameTable) store(kept []byte, length uint8, slot uint32) (place uint32, ok bool) {
 	size := uint32(nameHead + len(kept))
 	place = t.free
-	if place%arenaChunk+size > arenaChunk {
+	isFull := place/arenaChunk != (place+size-1)/arenaChunk
+	if isFull {
 		place = (place/arenaChunk + 1) * arenaChunk
 	}
 	if int(place/arenaChunk) >= len(t.chunks) || place < t.free {
 		return 0, false
+	}
+	if isFull || place%arenaChunk == 0 { // a name may have ended where its chunk does
+		t.ends = append(t.ends, t.free)
 	}
 	chunk := &t.chunks[place/arenaChunk]
 	if chunk.Load() == nil {

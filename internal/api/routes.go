@@ -179,9 +179,9 @@ func (s *Server) info(ctx *fasthttp.RequestCtx) {
 
 // plain answers the routes for people and for whoever watches the process.
 func (s *Server) plain(ctx *fasthttp.RequestCtx, path string) {
-	if path == "/readyz" && s.ready != nil {
-		if err := s.ready(); err != nil {
-			s.fail(ctx, unavailable(err))
+	if path == "/readyz" {
+		if err := s.unready(); err != nil {
+			s.fail(ctx, notReady(err))
 			return
 		}
 	}
@@ -192,6 +192,30 @@ func (s *Server) plain(ctx *fasthttp.RequestCtx, path string) {
 		return
 	}
 	ctx.SetBodyString("ok\n")
+}
+
+// unready returns why the daemon is not ready, or nil. One that takes no commands because
+// its disk is full is ready: it answers reads.
+func (s *Server) unready() error {
+	if s.ready != nil {
+		if err := s.ready(); err != nil {
+			return err
+		}
+	}
+	if !s.isOpen.Load() {
+		return errRecovering
+	}
+	return nil
+}
+
+// isAnsweredClosed reports whether a route is answered before there is an engine.
+func isAnsweredClosed(path []byte) bool {
+	switch string(path) {
+	case "/", "/healthz", "/readyz":
+		return true
+	default:
+		return false
+	}
 }
 
 const routeList = `Plimsoll: a portfolio-margin risk engine
@@ -205,6 +229,8 @@ GET  /v1/accounts?order=risk&limit=100         the accounts nearest to liquidati
 GET  /v1/tokens /v1/perps /v1/spots /v1/pools /v1/pools/{token}
 GET  /v1/totals                                sums over all accounts, and the solvency identity
 GET  /v1/events?after=SEQ                      server-sent events, or lines (Accept: application/x-ndjson)
-GET  /v1/status /healthz /readyz
+GET  /v1/status                                how far each stage is, last snapshot, last recovery
+POST /v1/snapshot                              writes a snapshot now
+GET  /healthz /readyz                          alive; ready to answer
 POST /info                                     reads in the shape of Hyperliquid's API
 `

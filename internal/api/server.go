@@ -18,12 +18,14 @@ import (
 
 // Config is what a Server needs, in full.
 type Config struct {
-	Engine     Engine
+	Engine     Engine // nil: Open gives it when it has recovered; until then the routes answer not_ready
 	Directory  *Directory
 	Shards     int          // machines behind Engine: how many ReadAll visits
 	ClientsMax int          // clients whose ids the engine remembers, 1 to clientsMax
 	Version    string       // shown by GET /v1/status
 	Ready      func() error // why the daemon is not ready, or nil
+
+	FreeLowBytes uint64 // free space below which the journal takes nothing: for messages; 0 = not told
 }
 
 // Server serves the HTTP contract.
@@ -34,6 +36,7 @@ type Server struct {
 	clientsMax int
 	version    string
 	ready      func() error
+	freeLow    uint64 // bytes
 	http       *fasthttp.Server
 
 	listings listingCache
@@ -41,6 +44,7 @@ type Server struct {
 	views    sync.Pool     // of *risk.AccountView
 	lastSeq  atomic.Uint64 // highest place any reply has reflected
 	streams  atomic.Int32  // open streams of events
+	isOpen   atomic.Bool   // engine is there; pairs with Store in Open
 	closing  chan struct{} // closed by Shutdown: ends streams
 	once     sync.Once
 }
@@ -58,7 +62,7 @@ type request struct {
 func NewServer(cfg *Config) *Server {
 	s := &Server{
 		engine: cfg.Engine, dir: cfg.Directory, shards: cfg.Shards, version: cfg.Version, ready: cfg.Ready,
-		clientsMax: min(cfg.ClientsMax, clientsMax), closing: make(chan struct{}),
+		clientsMax: min(cfg.ClientsMax, clientsMax), freeLow: cfg.FreeLowBytes, closing: make(chan struct{}),
 	}
 	s.requests.New = func() any { return &request{decoder: NewDecoder(s.dir)} }
 	s.views.New = func() any { return new(risk.AccountView) }
@@ -75,7 +79,20 @@ func NewServer(cfg *Config) *Server {
 		CloseOnShutdown:              true,
 		Logger:                       quiet{},
 	}
+	if cfg.Engine != nil {
+		s.isOpen.Store(true)
+	}
 	return s
+}
+
+// Open gives a server that listens already the engine that it answers from. It is called
+// once, when the engine has recovered.
+func (s *Server) Open(e Engine) {
+	if s.isOpen.Load() {
+		panic("api: BUG: Open of an open server")
+	}
+	s.engine = e
+	s.isOpen.Store(true)
 }
 
 // quiet drops what fasthttp logs of single connections: whoever sent the request has been
@@ -102,6 +119,10 @@ func (s *Server) DropListings() { s.listings.drop() }
 func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 	keep(ctx, ctx.Time())
 	path := ctx.Path()
+	if !s.isOpen.Load() && !isAnsweredClosed(path) { // pairs with Store in Open
+		s.fail(ctx, notReady(errRecovering))
+		return
+	}
 	switch string(path) {
 	case "/v1/commands":
 		if allow(ctx, s, "POST") {
@@ -130,6 +151,10 @@ func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 	case "/v1/status":
 		if allow(ctx, s, "GET") {
 			s.status(ctx)
+		}
+	case "/v1/snapshot":
+		if allow(ctx, s, "POST") {
+			s.snapshot(ctx)
 		}
 	case "/healthz", "/readyz", "/":
 		if allow(ctx, s, "GET") {
@@ -199,11 +224,10 @@ func (s *Server) commands(ctx *fasthttp.RequestCtx) {
 		r.results = make([]engine.Result, count)
 	}
 	r.results = r.results[:count]
-	if err := s.engine.Submit(r.decoder.Records(), r.results); err != nil {
-		s.fail(ctx, refused(err))
+	if err := s.submit(r); err != nil {
+		s.fail(ctx, s.refused(err))
 		return
 	}
-	s.learn(r.decoder, r.results)
 	r.reply = appendResults(r.reply[:0], r.decoder, r.results)
 	status := http.StatusOK
 	if !r.decoder.IsBatch() && r.results[0].Reason != risk.ReasonNone {
@@ -245,27 +269,32 @@ func (s *Server) form(ctx *fasthttp.RequestCtx) (form Form, ok bool) {
 func (s *Server) client(ctx *fasthttp.RequestCtx) (client uint16, ok bool) {
 	header := &ctx.Request.Header
 	wasOff := header.DisableNormalizing() // this spelling is the canonical one already
-	name := header.Peek("X-Plimsoll-Client")
+	name := header.Peek(clientHeader)
 	if !wasOff {
 		header.EnableNormalizing()
 	}
 	if len(name) == 0 {
 		return 0, true
 	}
-	e := Error{Status: http.StatusBadRequest, Code: codeInvalidName, Field: "X-Plimsoll-Client"}
-	if len(name) > clientNameBytesMax {
-		e.Code, e.Limit, e.Message = codeNameTooLong, limitName, "a client name is longer than 42 bytes"
-		s.fail(ctx, &e)
-		return 0, false
-	}
 	client, ok = s.dir.Client(name)
 	if !ok || int(client) >= s.clientsMax {
-		e.Code, e.Limit = codeLimitExceeded, "clients_max="+strconv.Itoa(s.clientsMax)
-		e.Message = "too many client names are in use; use one of those, or none"
-		s.fail(ctx, &e)
-		return 0, false
+		return s.openClient(ctx, name)
 	}
 	return client, true
+}
+
+// submit has the engine take a request, and learns from what it listed before a snapshot of
+// the directory can miss it.
+func (s *Server) submit(r *request) error {
+	if r.decoder.listing > 0 {
+		s.dir.learning.RLock()
+		defer s.dir.learning.RUnlock()
+	}
+	if err := s.engine.Submit(r.decoder.Records(), r.results); err != nil {
+		return err
+	}
+	s.learn(r.decoder, r.results)
+	return nil
 }
 
 // learn takes from accepted commands what the directory and the listings keep of them.
@@ -288,29 +317,6 @@ func (s *Server) learn(d *Decoder, results []engine.Result) {
 			s.dir.addSub(c.Other(), c.Account())
 		}
 	}
-}
-
-// refused says why the engine took nothing.
-func refused(err error) *Error {
-	switch {
-	case errors.Is(err, engine.ErrBusy):
-		return &Error{
-			Status: http.StatusTooManyRequests, Code: codeRingFull,
-			Message: "the ring is full and nothing was applied; send it again after Retry-After seconds",
-		}
-	case errors.Is(err, engine.ErrTooLarge):
-		return &Error{
-			Status: http.StatusBadRequest, Code: codeLimitExceeded, Message: err.Error(), Limit: limitRecords,
-		}
-	case errors.Is(err, engine.ErrMalformed):
-		return &Error{Status: http.StatusInternalServerError, Code: codeInternal, Message: err.Error()}
-	default:
-		return unavailable(err)
-	}
-}
-
-func unavailable(err error) *Error {
-	return &Error{Status: http.StatusServiceUnavailable, Code: codeUnavailable, Message: err.Error()}
 }
 
 // reply sends a JSON body that reflects a place in the order.

@@ -23,6 +23,9 @@ func (instant) Submit(records []risk.Command, results []engine.Result) error {
 	return nil
 }
 
+// Read finds every client known.
+func (instant) Read(uint32, func(m *risk.Machine)) (uint64, error) { return 0, nil }
+
 func orderRequest() *fasthttp.RequestCtx {
 	ctx := new(fasthttp.RequestCtx)
 	ctx.Request.Header.SetMethod("POST")

@@ -76,6 +76,21 @@ func (h *house) do(method, path, contentType, body string) (int, string, http.He
 	return resp.StatusCode, string(reply), resp.Header
 }
 
+// send sends a request; any goroutine may call it.
+func (h *house) send(req *http.Request) (status int, reply string) {
+	resp, err := h.client.Do(req)
+	if err != nil {
+		h.t.Error(err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Error(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
 // must sends commands as lines and wants all of them accepted.
 func (h *house) must(lines ...string) {
 	h.t.Helper()

@@ -23,8 +23,8 @@ func (s *Server) status(ctx *fasthttp.RequestCtx) {
 	t := s.engine.Status()
 	dst := appendUintField([]byte{'{'}, "seq", seq)
 	dst = appendTextField(dst, "version", s.version)
-	dst = appendTextField(dst, "role", "leader") // one node: it leads itself
-	dst = appendIntField(dst, "term", 1)
+	dst = appendTextField(dst, "role", "leader")       // one node: it leads itself
+	dst = appendUintField(dst, "term", max(t.Term, 1)) // without a journal there is one term
 	dst = appendUintField(dst, "sequenced", t.Sequenced)
 	dst = appendUintField(dst, "durable", t.Durable)
 	dst = append(appendKey(dst, "applied"), '[')
@@ -35,8 +35,19 @@ func (s *Server) status(ctx *fasthttp.RequestCtx) {
 	dst = append(appendHex(appendHex(dst, hash.Hi, 16), hash.Lo, 16), '"')
 	dst = appendUintField(dst, "accounts", uint64(accounts))
 	dst = appendBoolField(dst, "nothing_is_kept", t.NothingIsKept)
+	dst = appendBoolField(dst, "read_only", t.ReadOnly)
+	if free, ok := s.free(); ok {
+		dst = appendUintField(dst, "free_bytes", free)
+	}
+	dst = appendLastSnapshot(dst, t.LastSnapshot)
+	if t.NothingIsKept {
+		dst = appendRecovery(dst, nil)
+	} else {
+		dst = appendRecovery(dst, &t.Recovery.Report)
+	}
 	dst = append(appendKey(dst, "rings"), '{')
 	dst = appendIntField(dst, "ingress", int64(t.IngressDepth))
+	dst = appendIntField(dst, "sequenced", int64(t.SequenceDepth))
 	dst = appendIntField(dst, "broadcast", int64(t.BroadcastDepth))
 	dst = append(appendKey(dst, "outboxes"), '[')
 	for _, depth := range t.OutboxDepths {

@@ -44,6 +44,11 @@ type Config struct {
 	AccrueMs       int64        // engine time after which the sequencer puts in a clock command; 0 = never
 	Now            func() int64 // ms since 1970 UTC; asked by the sequencer only
 	Journal        Journal
+
+	// For the simulator, whose states are small; 0 = the constants.
+	hashEvery   uint64 // distance of the hash points, in frames: journal.HashEvery
+	stepMax     int    // accounts that an idle Poll works off beside the order: stepIdle
+	bufferBytes int    // of a piece of a snapshot: bufferBytes
 }
 
 // DefaultConfig returns the configuration that plimsoll serve starts from: one shard, no

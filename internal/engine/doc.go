@@ -13,15 +13,20 @@
 //	stage      file          reads                              writes, alone
 //	ingress    ingress.go    -                                  claims in the MPSC ring (all callers), its ticket
 //	sequencer  sequencer.go  MPSC ring, clock                   SPSC ring or broadcast ring, id windows, engine time, sequenced
-//	journaler  journaler.go  SPSC ring, journal                 broadcast ring, journal, durable
+//	journaler  journaler.go  SPSC ring, journal, shares         broadcast ring, journal, durable
 //	shard i    shard.go      broadcast ring, others' cursors,   its machine, its outbox, its versions,
 //	           joint.go      versions, verdicts, requests       verdict, requests, cursors done, voted, asked
+//	           background.go its lane's free buffers            shares of the state hash, pieces in its lane
 //	egress     egress.go     broadcast ring, outboxes, done     results by id, history, tickets
+//	           captureids.go its lane's free buffers            its share (ids), pieces in its lane
+//	writer     capture.go    lanes                              snapshot, free buffers
 //
 // Without a journal there is no journaler, and the sequencer writes to the broadcast ring.
 //
 // Read engine.go (wire puts the stages together in the order of the data), then the files
-// in the order of the table, then runner.go. sim_test.go runs all of it on one goroutine.
+// in the order of the table, then runner.go; then recover.go, restore.go and replay.go,
+// which run before Start. sim_test.go runs the pipeline on one goroutine, simcrash_test.go
+// the durable house: it crashes, restarts and compares.
 //
 // # Order
 //
@@ -30,7 +35,7 @@
 // broadcast ring, and count its records: a place is a number of records since the start.
 // A group that starts at place p and ends before place q is applied by a shard when its
 // done cursor has reached q. Reads, and repeats of an id, ride the ring as markers: they
-// have a place but no Seq, and no journal sees them. So a read is linearizable: its marker
+// have a place but no Seq, and no journal sees them; so do the journaler's own markers. So a read is linearizable: its marker
 // is claimed after every command acknowledged before it was released; and it cannot
 // starve, since it queues like a command.
 //
@@ -64,6 +69,28 @@
 // Egress waits for no ring: history overwrites, tickets take what they get. So the group
 // at p is always finished, everywhere, and the broadcast ring moves on; with it move
 // journaler (if the journal syncs), sequencer and ingress.
+//
+// # Durable
+//
+// The journaler packs what has arrived into frames and passes on what the journal says is
+// durable; nothing is applied, and so nothing acknowledged, before. After every frame whose
+// number journal.HashEvery divides it puts a marker of a hash point: each shard remembers
+// which accounts it owes to the hash as of there and works them off between groups, egress
+// adds the ids, and a later frame's header carries the sum. Replay hashes at the same
+// places and stops at the first header that says otherwise (ErrDiverged).
+//
+// A snapshot is asked for by the journal between two frames, while Durable stands at the
+// end of the first. The journaler looks for it after Durable, so it has not passed on
+// anything later, and puts its marker there. From the marker on shards and egress encode
+// what is about to change before they change it, and sweep the rest, a little per Poll, as
+// buffers come back from the writer: no group ever waits for the disk. What is not the
+// machines': the last Seq, the sequencer's timeline, which egress follows from the
+// records, the ids with their results, and the names, which may be ahead (see Names).
+//
+// A restart restores into any number of shards, compares the state hash, and replays the
+// frames that follow. Windows of ids and results come back as they were, so a repeat gets
+// its first answer; public events from before the snapshot do not, and whoever asks for
+// them is told (ErrHistory). Engine time goes on from the last stamp.
 //
 // # What "lock-free" claims
 //

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"plimsoll/fixedpoint"
 	"plimsoll/ringbuf"
@@ -16,11 +17,24 @@ type egress struct {
 	tickets  *ticketTable
 	history  *history
 	counters *counters
+	cfg      *Config
 	pollMax  int
 
 	clients  []*resultWindow // by client, made with its first id
 	idWindow int
 	idHash   fixedpoint.Hash128 // sum over all remembered ids
+
+	keeps    bool          // there is a journal: what it needs is noted
+	isReplay bool          // recovery, before Start
+	reasons  []risk.Reason // in replay: answers of the groups since it was emptied
+	timeline timeline
+	released atomic.Uint64     // last Seq let out, shown; pairs with build in the journaler
+	shares   [shareCount]share // idHash as of the last markers
+	snapshot *atomic.Pointer[capture]
+	capture  *capture // the one under way, or nil
+	backlog  [][]byte // ids encoded because they were about to be forgotten
+	buffer   []byte   // of the lane, under construction
+	client0  int      // clients before it are captured
 
 	head     *risk.Command // first record of the current item, in the ring; valid while isBusy
 	isBusy   bool
@@ -47,8 +61,10 @@ type outbox struct {
 func newEgress(ring *ringbuf.Broadcast[risk.Command], shards []*shard, tickets *ticketTable, counters *counters,
 	cfg *Config,
 ) *egress {
+	_, keepsNothing := cfg.Journal.(NoJournal)
 	g := &egress{
-		ring: ring, reader: len(shards), tickets: tickets, counters: counters, pollMax: cfg.PollMax,
+		keeps: !keepsNothing, timeline: timeline{stepMs: cfg.ClockStepMsMax},
+		ring: ring, reader: len(shards), tickets: tickets, counters: counters, cfg: cfg, pollMax: cfg.PollMax,
 		history: newHistory(cfg.EventHistory),
 		clients: make([]*resultWindow, cfg.ClientsMax), idWindow: cfg.IDWindow,
 	}
@@ -79,12 +95,18 @@ func (g *egress) Poll() (work int) {
 	if work > 0 {
 		g.flush()
 	}
+	if g.capture != nil {
+		work += g.sweep(work > 0)
+	}
 	return work
 }
 
 // flush shows what was let out since the last one to readers of events, and gives room back.
 func (g *egress) flush() {
 	g.history.publish()
+	if g.keeps {
+		g.released.Store(g.seq)
+	}
 	if g.passed > 0 {
 		g.ring.Release(g.reader, g.passed)
 		g.passed = 0
@@ -205,6 +227,11 @@ func (g *egress) release() {
 		g.counters.add(CounterReads, 1)
 		g.history.publish()
 		t.complete()
+	case kindHash:
+		g.shares[shareHashPoint].store(g.seq, g.idHash)
+	case kindSnapshot:
+		g.shares[shareSnapshot].store(g.seq, g.idHash)
+		g.beginCapture(g.head.Aux)
 	case kindRepeat:
 		r := *g.client(g.head.Client).at(g.head.Aux)
 		r.IsDuplicate = true
@@ -221,6 +248,12 @@ func (g *egress) releaseGroup() {
 		panic(fmt.Sprintf("engine: BUG: seq %d of kind %d has %d answers", g.head.Seq, g.head.Kind, g.answered))
 	}
 	g.seq = g.head.Seq
+	if g.keeps {
+		g.timeline.follow(g.head)
+	}
+	if g.isReplay {
+		g.reasons = append(g.reasons, g.result.Reason)
+	}
 	g.history.seal()
 	g.answers++
 	if g.result.Reason != risk.ReasonNone {
@@ -235,8 +268,16 @@ func (g *egress) releaseGroup() {
 // remember keeps the result of a command with an id. The ids are part of the state: a
 // repeat is answered differently from a command never seen.
 func (g *egress) remember(r *Result) {
-	h := hashID(g.head.Client, idOf(g.head))
-	g.idHash = g.idHash.Add(h).Sub(g.client(g.head.Client).add(h, r))
+	client, id := g.head.Client, idOf(g.head)
+	w := g.client(client)
+	g.idHash = g.idHash.Add(hashID(client, id))
+	if old := w.leaving(); old != nil {
+		g.idHash = g.idHash.Sub(hashID(client, old.id))
+		if w.swept != w.sweepEnd && w.swept == w.oldest() {
+			g.forget(client, w, old)
+		}
+	}
+	w.add(id, r)
 }
 
 // tell hands a result to whoever waits for it. With the last of a batch its caller goes on,

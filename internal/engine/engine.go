@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"plimsoll/fixedpoint"
+	"plimsoll/internal/journal"
 	"plimsoll/ringbuf"
 	"plimsoll/risk"
 )
@@ -25,6 +26,11 @@ type Engine struct {
 	egress    *egress
 	stages    []stage // all of them, in the order of the data
 	runner    *runner
+
+	snapshot     atomic.Pointer[capture] // the one asked for last; see capture.go
+	lastSnapshot atomic.Pointer[journal.SnapshotInfo]
+	recovery     Recovery
+	space        func() (free uint64, isLow bool) // of the journal, or nil
 
 	closing atomic.Bool
 	started bool
@@ -71,11 +77,13 @@ func wire(cfg Config, machines []machine) *Engine {
 		e.shards = append(e.shards, newShard(i, m, &cfg))
 	}
 	for _, s := range e.shards {
-		s.ring, s.tickets, s.all = order, e.tickets, e.shards
+		s.ring, s.tickets, s.all, s.snapshot = order, e.tickets, e.shards, &e.snapshot
 	}
 
 	// 5. Egress releases what every shard has applied.
 	e.egress = newEgress(order, e.shards, e.tickets, e.counters, &cfg)
+	e.egress.snapshot = &e.snapshot
+	e.journaler.snapshot, e.journaler.collect, e.journaler.released = &e.snapshot, e.collect, &e.egress.released
 
 	front := []stage{e.sequencer}
 	if e.journaler.keeps {
@@ -88,13 +96,34 @@ func wire(cfg Config, machines []machine) *Engine {
 	e.stages = append(append(append(e.stages, front...), shards...), e.egress)
 	e.runner = newRunner(front, shards, e.egress, threadsOf(&cfg), e.counters)
 	e.runner.fail, e.runner.isDrained = e.fail, e.isDrained
+	e.useJournal(cfg.Journal)
 	return e
 }
 
-// isDrained reports whether nothing is between ingress and the callers. It may be asked by
-// whoever runs all stages.
+// useJournal takes note of what the journal has beyond its interface.
+func (e *Engine) useJournal(j Journal) {
+	e.cfg.Journal, e.journaler.journal = j, j
+	if spacious, ok := j.(interface {
+		Space() (free uint64, isLow bool)
+	}); ok {
+		e.space = spacious.Space
+	}
+}
+
+// Space returns how many bytes are free where the journal is kept, and whether that is too
+// little for commands; (0, false) without a journal that knows.
+func (e *Engine) Space() (free uint64, isLow bool) {
+	if e.space == nil {
+		return 0, false
+	}
+	return e.space()
+}
+
+// isDrained reports whether nothing is between ingress and the callers, and nothing is
+// going on beside the order. It may be asked by whoever runs all stages.
 func (e *Engine) isDrained() bool {
-	return e.sequencer.isDry && e.egress.end == e.sequencer.out.place && !e.egress.isBusy
+	return e.sequencer.isDry && e.egress.end == e.sequencer.out.place+e.journaler.injected && !e.egress.isBusy &&
+		!e.hasBackground()
 }
 
 // threadsOf chooses how many goroutines run the stages: on two cores or fewer one, and
@@ -110,43 +139,6 @@ func threadsOf(cfg *Config) int {
 	return 1
 }
 
-// Replay applies groups that already have Seq and time, as the journal kept them: before
-// Start, on the caller's goroutine. They are neither journaled nor answered.
-func (e *Engine) Replay(frame []risk.Command) error {
-	if e.started {
-		panic("engine: BUG: Replay after Start")
-	}
-	e.sequencer.isReplay, e.journaler.isReplay = true, true
-	defer func() { e.sequencer.isReplay, e.journaler.isReplay = false, false }()
-	if _, err := e.check(frame); err != nil {
-		return fmt.Errorf("replay after seq %d: %w", e.sequencer.seq, err)
-	}
-	for at := 0; at < len(frame); {
-		head := &frame[at]
-		size := int(head.GroupLeft) + 1
-		if head.Seq != e.sequencer.seq+1 {
-			return fmt.Errorf("engine: replay: seq %d follows %d", head.Seq, e.sequencer.seq)
-		}
-		first, ok := e.ingress.TryClaim(size)
-		if !ok {
-			panic("engine: BUG: ingress is full in replay")
-		}
-		for i := range size {
-			slot := e.ingress.Slot(first + uint64(i))
-			*slot = frame[at+i]
-			slot.Ticket = 0
-		}
-		e.ingress.Publish(first, size)
-		for e.egress.seq < head.Seq {
-			for _, s := range e.stages {
-				s.Poll()
-			}
-		}
-		at += size
-	}
-	return nil
-}
-
 // Start opens the engine for Submit and Read.
 func (e *Engine) Start() {
 	e.started = true
@@ -154,8 +146,8 @@ func (e *Engine) Start() {
 	e.runner.start()
 }
 
-// Close lets nothing new in, waits until everything in flight is answered, and stops. A
-// ticket of SubmitAsync counts as in flight until Wait.
+// Close lets nothing new in, waits until everything in flight is answered, stops, and
+// closes the journal. A ticket of SubmitAsync counts as in flight until Wait.
 func (e *Engine) Close() {
 	e.closed.Do(func() {
 		e.closing.Store(true)
@@ -168,6 +160,11 @@ func (e *Engine) Close() {
 			runtime.Gosched()
 		}
 		e.runner.stop()
+		if closer, ok := e.cfg.Journal.(interface{ Close() error }); ok {
+			if err := closer.Close(); err != nil {
+				e.fail(fmt.Errorf("engine: close the journal: %w", err))
+			}
+		}
 	})
 }
 
@@ -213,8 +210,8 @@ func (e *Engine) EventsPublished() uint64 { return e.egress.history.published.Lo
 // Count returns a counter.
 func (e *Engine) Count(n Counter) uint64 { return e.counters.at(n).Load() }
 
-// StateHash returns the state hash and the Seq that it belongs to. It visits every entity
-// on the shards' goroutines, so nothing else is applied meanwhile.
+// StateHash returns the state hash and the Seq that it belongs to. It visits the accounts
+// that were touched since it was last asked, on the shards' goroutines.
 func (e *Engine) StateHash() (hash fixedpoint.Hash128, seq uint64, err error) {
 	shares := make([]fixedpoint.Hash128, len(e.shards))
 	seq, hash, err = e.read(&risk.Command{Kind: kindReadAll}, nil, func(shard int, _ *risk.Machine) {
@@ -231,15 +228,19 @@ func (e *Engine) StateHash() (hash fixedpoint.Hash128, seq uint64, err error) {
 
 // Status is how far each stage is. Depths count records.
 type Status struct {
-	Sequenced      uint64   // last Seq given
-	Durable        uint64   // last Seq that may be applied
-	Applied        []uint64 // last Seq applied, by shard
-	NothingIsKept  bool     // no journal: a restart forgets
-	IngressDepth   int      // waiting for the sequencer
-	SequenceDepth  int      // sequenced and not yet durable
-	BroadcastDepth int      // durable and not yet passed by the slowest of shards and egress
-	OutboxDepths   []int    // events not yet merged, by shard
-	Events         uint64   // public events so far
+	Sequenced      uint64                // last Seq given
+	Durable        uint64                // last Seq that may be applied
+	Applied        []uint64              // last Seq applied, by shard
+	NothingIsKept  bool                  // no journal: a restart forgets
+	ReadOnly       bool                  // the disk is nearly full: commands get ErrReadOnly
+	Term           uint64                // of the journal; 0 without one
+	IngressDepth   int                   // waiting for the sequencer
+	SequenceDepth  int                   // sequenced and not yet durable
+	BroadcastDepth int                   // durable and not yet passed by the slowest of shards and egress
+	OutboxDepths   []int                 // events not yet merged, by shard
+	Events         uint64                // public events so far
+	LastSnapshot   *journal.SnapshotInfo // newest that was published, or nil; not to be changed
+	Recovery       Recovery              // what Recover found
 }
 
 // Status returns how far each stage is, without stopping any: the figures are not of one
@@ -248,6 +249,10 @@ func (e *Engine) Status() Status {
 	s := Status{
 		Sequenced: e.sequencer.sequenced.Load(), NothingIsKept: !e.journaler.keeps, Events: e.EventsPublished(),
 		IngressDepth: e.ingress.Len(), BroadcastDepth: e.journaler.out.Len(),
+	}
+	s.Recovery, s.LastSnapshot, s.ReadOnly = e.recovery, e.lastSnapshot.Load(), e.isReadOnly()
+	if t, ok := e.cfg.Journal.(interface{ Term() uint64 }); ok {
+		s.Term = t.Term()
 	}
 	s.Durable = s.Sequenced
 	if e.journaler.keeps {
@@ -258,4 +263,13 @@ func (e *Engine) Status() Status {
 		s.OutboxDepths = append(s.OutboxDepths, shard.out.Len())
 	}
 	return s
+}
+
+// isReadOnly reports whether commands are turned away for want of disk space.
+func (e *Engine) isReadOnly() bool {
+	if e.space == nil {
+		return false
+	}
+	_, isLow := e.space()
+	return isLow
 }

@@ -29,9 +29,17 @@ type fakeMachine struct {
 	changed       []uint16
 	requests      []risk.Request
 	verdict       risk.Verdict
+	fakeCapture
 }
 
-type fakeAccount struct{ cash, debt [fakePools]int64 }
+type fakeAccount struct {
+	cash, debt [fakePools]int64
+	isWanted   bool // by the capture under way
+}
+
+func (a *fakeAccount) isEmpty() bool {
+	return a.cash == [fakePools]int64{} && a.debt == [fakePools]int64{}
+}
 
 const (
 	fakePools = 3
@@ -105,12 +113,14 @@ func (m *fakeMachine) debt(pool int) int64 {
 }
 
 func (m *fakeMachine) lend(a *fakeAccount, pool int, v int64) {
+	m.touchAccount(a)
 	a.debt[pool] += v
 	m.own[pool].Debt = m.own[pool].Debt.Add(fixedpoint.I128(v))
 	m.touch(pool)
 }
 
 func (m *fakeMachine) pay(a *fakeAccount, pool int, v int64) {
+	m.touchAccount(a)
 	a.cash[pool] += v
 	m.own[pool].Cash = m.own[pool].Cash.Add(fixedpoint.I128(v))
 	m.touch(pool)
@@ -275,8 +285,8 @@ func (m *fakeMachine) Finish(group []risk.Command, requests []risk.Request) {
 
 func (m *fakeMachine) StateHash() fixedpoint.Hash128 {
 	var sum fixedpoint.Hash128
-	for i, a := range m.accounts {
-		if a != (fakeAccount{}) {
+	for i := range m.accounts {
+		if a := &m.accounts[i]; !a.isEmpty() {
 			mix := fixedpoint.NewMixer(1)
 			mix.U64(uint64(i)*uint64(m.shards) + uint64(m.shard))
 			for p := range fakePools {

@@ -5,11 +5,33 @@ package engine
 import (
 	"testing"
 
+	"plimsoll/internal/journal"
 	"plimsoll/risk"
 )
 
+// instantJournal has everything durable at once.
+type instantJournal struct{ number, durable uint64 }
+
+func (j *instantJournal) Start(func()) {}
+
+func (j *instantJournal) Append(h *journal.Header, _ []byte) error {
+	j.number++
+	h.Number, j.durable = j.number, h.LastSeq
+	return nil
+}
+
+func (j *instantJournal) Durable() (uint64, error) { return j.durable, nil }
+
 func TestSubmitAllocatesNothing(t *testing.T) {
+	for name, j := range map[string]Journal{"no journal": NoJournal{}, "journal": &instantJournal{}} {
+		t.Run(name, func(t *testing.T) { submitAllocatesNothing(t, j) })
+	}
+}
+
+func submitAllocatesNothing(t *testing.T, j Journal) {
+	t.Helper()
 	cfg := testConfig(2)
+	cfg.Journal, cfg.hashEvery = j, 16
 	cfg.IDWindow = 16
 	e := startFake(t, cfg)
 	must(t, e, risk.Command{Kind: risk.KindListToken})

@@ -30,6 +30,8 @@ type history struct {
 	published atomic.Uint64           // events readers may see; written by egress only
 	_         [cacheLine]byte
 
+	floor uint64 // events up to this Seq were never here: the state came from a snapshot. Fixed before use
+
 	count uint64 // events appended; egress only
 	whole uint64 // of those, events of a Seq that has no more; egress only
 	tail  *block // block of the last event; egress only
@@ -128,7 +130,7 @@ func (h *history) after(seq uint64, n uint32, dst []risk.Event) (count int, isWh
 	first := oldest + uint64(sort.Search(int(published-oldest), func(i int) bool {
 		return h.isAfter(oldest+uint64(i), seq, n)
 	}))
-	isWhole = first == 0 || h.isKept(first-1, seq, n)
+	isWhole = seq >= h.floor && (first == 0 || h.isKept(first-1, seq, n))
 	for i := first; i < published && count < len(dst); {
 		b := h.pin(i)
 		if b == nil {

@@ -19,6 +19,10 @@ var (
 	ErrMalformed = errors.New("engine: malformed records")
 	// ErrTooLarge says that a group or a batch is above a named limit.
 	ErrTooLarge = errors.New("engine: too large")
+	// ErrReadOnly says that the disk is nearly full: commands are turned away, reads go on.
+	ErrReadOnly = errors.New("engine: read-only: the disk is nearly full")
+	// ErrNoJournal says that the engine keeps nothing, so there is nothing to snapshot.
+	ErrNoJournal = errors.New("engine: nothing is kept")
 	// ErrHistory says that events asked for are no longer kept in memory.
 	ErrHistory = errors.New("engine: events no longer kept")
 )
@@ -121,6 +125,9 @@ func (e *Engine) enter(records []risk.Command, results []Result) (*ticket, error
 	}
 	if len(results) < groups {
 		return nil, fmt.Errorf("%w: %d results for %d groups", ErrMalformed, len(results), groups)
+	}
+	if e.isReadOnly() {
+		return nil, ErrReadOnly
 	}
 	e.sequencer.prefetch(&records[0]) // while the ticket and the places are taken
 	t, err := e.take()

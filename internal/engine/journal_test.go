@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"plimsoll/internal/journal"
 	"plimsoll/risk"
 )
 
@@ -23,10 +24,10 @@ func (j *gateJournal) Start(wake func()) {
 	j.wake = wake
 }
 
-func (j *gateJournal) Append(frame []risk.Command) error {
+func (j *gateJournal) Append(_ *journal.Header, body []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.appended = append(j.appended, frame...)
+	j.appended = append(j.appended, decodeBody(body)...)
 	return nil
 }
 

@@ -11,10 +11,12 @@ import (
 // Kinds above every command: markers that ride the order without a Seq. They never reach
 // a journal or a machine, so their numbers belong to this room alone.
 const (
-	kindMarkers risk.Kind = 250
-	kindRepeat  risk.Kind = 253 // repeat of an id; Aux is the place of the first in its client's window
-	kindReadAll risk.Kind = 254 // read of every shard
-	kindRead    risk.Kind = 255 // read of the shard that owns Account
+	kindMarkers  risk.Kind = 250
+	kindSnapshot risk.Kind = 251 // the state here is to be captured; Aux is the number of the capture
+	kindHash     risk.Kind = 252 // the state here is to be hashed; Aux is the Seq before it
+	kindRepeat   risk.Kind = 253 // repeat of an id; Aux is the place of the first in its client's window
+	kindReadAll  risk.Kind = 254 // read of every shard
+	kindRead     risk.Kind = 255 // read of the shard that owns Account
 )
 
 func isMarker(c *risk.Command) bool { return c.Kind >= kindMarkers }
@@ -69,12 +71,10 @@ type sequencer struct {
 	taken   int  // records passed on and not yet released
 	isDry   bool // the last Poll left nothing in ingress
 
-	clock    ClockMode
-	now      func() int64
-	lastMs   int64  // engine time of the last group; 0 = no time yet
-	stepMs   int64  // a longer step is the machine's to refuse; it does not move lastMs
+	clock ClockMode
+	now   func() int64
+	timeline
 	accrueMs int64  // engine time between two clock commands; 0 = none are put in
-	clockMs  int64  // engine time of the last clock command
 	batch    uint32 // ticket of the group before
 	seq      uint64
 	windows  []atomic.Pointer[idWindow] // by client, made with its first id; pairs with prefetch
@@ -88,7 +88,7 @@ type sequencer struct {
 
 func newSequencer(in *ringbuf.MPSC[risk.Command], out outlet, counters *counters, cfg *Config) *sequencer {
 	return &sequencer{
-		in: in, out: out, pollMax: cfg.PollMax, clock: cfg.Clock, now: cfg.Now, stepMs: cfg.ClockStepMsMax,
+		in: in, out: out, pollMax: cfg.PollMax, clock: cfg.Clock, now: cfg.Now, timeline: timeline{stepMs: cfg.ClockStepMsMax},
 		accrueMs: cfg.AccrueMs, windows: make([]atomic.Pointer[idWindow], cfg.ClientsMax), idWindow: cfg.IDWindow,
 		seed: maphash.MakeSeed(), counters: counters,
 	}
@@ -169,7 +169,7 @@ func (q *sequencer) pass(marker *risk.Command) bool {
 // stamp gives a group the next Seq and its time, and moves it on whole. Before a group
 // that is the first for accrueMs it puts in a clock command of its own.
 func (q *sequencer) stamp(head *risk.Command, size int, nowMs int64) bool {
-	timeMs, isStep := head.TimeMs, true
+	timeMs, isStep := head.TimeMs, q.isReplay && q.isStep(head.TimeMs)
 	if !q.isReplay {
 		timeMs, isStep = q.timeOf(head, nowMs)
 		if isStep && q.isClockDue(head, timeMs) && !q.tick(timeMs) {
@@ -202,18 +202,6 @@ func (q *sequencer) timeOf(head *risk.Command, nowMs int64) (timeMs int64, isSte
 		return head.TimeMs, false
 	}
 	return max(timeMs, head.TimeMs), true
-}
-
-// moved notes that engine time is now timeMs. The machine's limit for a step is a
-// parameter: it is followed here, so that both judge alike.
-func (q *sequencer) moved(head *risk.Command, timeMs int64) {
-	q.lastMs = max(q.lastMs, timeMs)
-	if head.Kind == risk.KindClock || q.clockMs == 0 {
-		q.clockMs = timeMs
-	}
-	if head.Kind == risk.KindSetParameters && head.Aux&risk.ParamMaxClockStep != 0 && head.Num[0] > 0 {
-		q.stepMs = head.Num[0]
-	}
 }
 
 // isClockDue reports whether a clock command must come before a group. By the wall clock

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"plimsoll/fixedpoint"
 	"plimsoll/ringbuf"
@@ -25,6 +26,16 @@ type machine interface {
 	Events() []risk.Event
 	Prefetch(slots []uint32)
 	StateHash() fixedpoint.Hash128
+	Checkpoint()
+	CheckpointStep(accounts int) (share fixedpoint.Hash128, isEnd bool)
+	BeginCapture(dst []byte) []byte
+	AppendShared(dst []byte) []byte
+	Capture(dst []byte, accounts int) (out []byte, isEnd bool)
+	EndCapture()
+	RestoreShared(b []byte) error
+	RestoreShard(b []byte) error
+	RestoreAccounts(b []byte) error
+	FinishRestore() error
 }
 
 // phase is how far a shard is with its current item.
@@ -49,6 +60,7 @@ type shard struct {
 	out     *ringbuf.SPSC[risk.Event]
 	tickets *ticketTable
 	all     []*shard // every shard by index, this one too
+	cfg     *Config
 	pollMax int
 
 	_       [cacheLine]byte // one line of cursors: they have one writer
@@ -63,7 +75,14 @@ type shard struct {
 	requests []risk.Request // from asked until every shard is done with the group
 	pools    []versions
 
+	shares   [shareCount]share        // of the state hash, as of the last markers
+	snapshot *atomic.Pointer[capture] // the one asked for last
+
 	// Private.
+	owed      int      // the share that is being worked off, or shareNone
+	owedSeq   uint64   // and the Seq it is of
+	capture   *capture // the one under way, or nil
+	buffer    []byte   // of its lane, under construction
 	phase     phase
 	plan      risk.Plan
 	ready     int            // records in the ring that are neither passed nor part of the current item
@@ -85,8 +104,9 @@ type shard struct {
 
 func newShard(index int, m machine, cfg *Config) *shard {
 	s := &shard{
-		index: index, m: m, pollMax: cfg.PollMax,
+		index: index, m: m, cfg: cfg, pollMax: cfg.PollMax,
 		out:   ringbuf.NewSPSC[risk.Event](cfg.OutboxSlots),
+		owed:  shareNone,
 		whole: make([]risk.Command, 0, cfg.GroupMax), slots: make([]uint32, 0, risk.PrefetchMax),
 	}
 	s.real, _ = m.(*risk.Machine)
@@ -95,11 +115,17 @@ func newShard(index int, m machine, cfg *Config) *shard {
 		for i := range s.pools {
 			s.pools[i].ring = make([]version, cfg.VersionSlots)
 		}
-		for i := range m.PoolCount() { // a machine that was restored
-			s.pools[i].push(0, m.OwnTotals(i))
-		}
 	}
 	return s
+}
+
+// openPools publishes the totals of a machine that was restored.
+func (s *shard) openPools() {
+	if len(s.all) > 1 {
+		for i := range s.m.PoolCount() {
+			s.pools[i].push(0, s.m.OwnTotals(i))
+		}
+	}
 }
 
 // Poll takes up to pollMax steps. A step that changes nothing others can see ends it.
@@ -110,6 +136,9 @@ func (s *shard) Poll() (work int) {
 		}
 	}
 	s.flush()
+	if s.owed != shareNone || s.capture != nil {
+		work += s.background(work > 0)
+	}
 	return work
 }
 
@@ -199,6 +228,10 @@ func (s *shard) serve(head *risk.Command) {
 		}
 	case kindReadAll:
 		s.tickets.at(head.Ticket).all(s.index, s.real)
+	case kindHash:
+		s.checkpoint(shareHashPoint, head.Aux)
+	case kindSnapshot:
+		s.beginCapture(head.Aux)
 	}
 }
 

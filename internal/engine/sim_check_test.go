@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"plimsoll/fixedpoint"
+	"plimsoll/internal/journal"
 	"plimsoll/risk"
 )
 
@@ -125,18 +126,33 @@ type simJournal struct {
 
 func (j *simJournal) Start(func()) {}
 
-func (j *simJournal) Append(frame []risk.Command) error {
+func (j *simJournal) Append(h *journal.Header, body []byte) error {
+	frame := decodeBody(body)
 	for i := range frame {
 		if isMarker(&frame[i]) || frame[i].Ticket != 0 || frame[i].Seq == 0 {
 			panic("a frame holds what no journal may")
 		}
 	}
-	if frame[len(frame)-1].GroupLeft != 0 {
+	last := &frame[len(frame)-1]
+	if last.GroupLeft != 0 {
 		panic("a group spans frames")
 	}
-	j.frames = append(j.frames, slices.Clone(frame))
-	j.pending = append(j.pending, frame[len(frame)-1].Seq)
+	if h.FirstSeq != frame[0].Seq || h.LastSeq != last.Seq || int(h.Count) != len(frame) || h.TimeMs != last.TimeMs {
+		panic("a header does not fit its frame")
+	}
+	j.frames = append(j.frames, frame)
+	j.pending = append(j.pending, last.Seq)
+	h.Number = uint64(len(j.frames))
 	return nil
+}
+
+// decodeBody reads the records of a frame.
+func decodeBody(body []byte) []risk.Command {
+	records := make([]risk.Command, len(body)/risk.CommandSize)
+	for i := range records {
+		risk.DecodeCommand(body[i*risk.CommandSize:], &records[i])
+	}
+	return records
 }
 
 func (j *simJournal) Durable() (uint64, error) {

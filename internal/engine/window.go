@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 	"math/bits"
 
-	"plimsoll/fixedpoint"
 	"plimsoll/internal/prefetch"
 	"plimsoll/risk"
 )
@@ -157,34 +156,52 @@ func (w *idWindow) sweep(b *idBucket) {
 	}
 }
 
+// start says that the next id, the first that is kept, has a place.
+func (w *idWindow) start(place uint64) {
+	w.count, w.next = place, int(place%uint64(len(w.ids))) //nolint:gosec // below the window's size
+}
+
 // resultWindow keeps the results of the ids in a client's window, by place. Egress adds
 // results in the order in which the sequencer added the ids, so equal places meet.
 type resultWindow struct {
-	kept []keptResult
-	next int // results ever added mod len
+	kept  []keptResult
+	next  int    // count mod len
+	count uint64 // results ever added
+
+	swept, sweepEnd uint64 // places still to be captured for a snapshot; see captureids.go
 }
 
-// keptResult is the result of an id and the id's share of the state hash, which is taken
-// back when it falls out: 16 bytes instead of the id's 24, and no hashing.
+// keptResult is an id and its result.
 type keptResult struct {
 	result Result
-	hash   fixedpoint.Hash128
+	id     idKey
 }
 
 func newResultWindow(size int) *resultWindow { return &resultWindow{kept: make([]keptResult, size)} }
 
-// add keeps the result of the next place. It returns the share of the id that fell out of
-// the window; zero while it is not full.
-func (w *resultWindow) add(hash fixedpoint.Hash128, r *Result) (old fixedpoint.Hash128) {
+// oldest returns the first place that is kept.
+func (w *resultWindow) oldest() uint64 { return w.count - min(w.count, uint64(len(w.kept))) }
+
+// add keeps the result of the next place, in the place of what leaving returns.
+func (w *resultWindow) add(id idKey, r *Result) {
 	k := &w.kept[w.next]
-	old = k.hash
-	k.result, k.hash = *r, hash
+	k.result, k.id = *r, id
+	w.count++
 	if w.next++; w.next == len(w.kept) {
 		w.next = 0
 	}
 	prefetch.Item(&w.kept[w.next]) // for the add after this
-	return old
+}
+
+// leaving returns the entry that the next add overwrites, or nil while there is room.
+func (w *resultWindow) leaving() *keptResult {
+	if w.count < uint64(len(w.kept)) {
+		return nil
+	}
+	return &w.kept[w.next]
 }
 
 // at returns the kept result of a place within the window.
-func (w *resultWindow) at(place uint64) *Result { return &w.kept[place%uint64(len(w.kept))].result }
+func (w *resultWindow) at(place uint64) *Result { return &w.entry(place).result }
+
+func (w *resultWindow) entry(place uint64) *keptResult { return &w.kept[place%uint64(len(w.kept))] }
