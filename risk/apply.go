@@ -91,7 +91,7 @@ func New(cfg Config) *Machine {
 		lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
-		track: tracker{dirty: make([]uint32, 0, mine), pending: make([]uint32, 0, mine)},
+		track: tracker{quiet: accountEven, dirty: make([]uint32, 0, mine), pending: make([]uint32, 0, mine)},
 	}
 }
 

@@ -19,7 +19,7 @@ func (m *Machine) BeginCapture(dst []byte) []byte {
 	if cap(t.backlog) == 0 {
 		t.backlog = make([]byte, 0, backlogBytes)
 	}
-	t.kept ^= accountKept // no account has this value: all are to be captured
+	t.quiet ^= accountKept // no account has this value: all are to be captured
 	at := len(dst)
 	dst = openSection(dst, tagShard)
 	dst = appendUint(dst, uint64(m.tokenCount))
@@ -59,7 +59,7 @@ func (m *Machine) Capture(dst []byte, accounts int) ([]byte, bool) {
 	for ; t.swept < len(m.accounts) && accounts > 0 && looks > 0; t.swept++ {
 		looks--
 		a := &m.accounts[t.swept]
-		if a.flags&accountOpen == 0 || (a.flags^t.kept)&accountKept == 0 {
+		if a.flags&accountOpen == 0 || (a.flags^t.quiet)&accountKept == 0 {
 			continue
 		}
 		if len(dst) > from && cap(dst)-len(dst) < recordBound(a) {
@@ -108,7 +108,7 @@ func (m *Machine) EndCapture() {
 	}
 	for ; t.swept < len(m.accounts); t.swept++ {
 		if a := &m.accounts[t.swept]; a.flags&accountOpen != 0 {
-			a.flags = a.flags&^accountKept | t.kept
+			a.flags = a.flags&^accountKept | t.quiet&accountKept
 		}
 	}
 	t.isCapturing, t.backlog, t.taken = false, t.backlog[:0], 0

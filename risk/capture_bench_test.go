@@ -73,9 +73,9 @@ func BenchmarkTouch(b *testing.B) {
 				a := &m.accounts[local]
 				switch how {
 				case "hash":
-					if a.flags&accountHashed == 0 {
+					if a.flags&accountTouched != 0 {
 						m.track.dirty = m.track.dirty[:0]
-						a.flags |= accountHashed
+						a.flags &^= accountTouched
 					}
 				case "capture":
 					a.flags ^= accountKept

@@ -3,24 +3,28 @@ package risk
 import "plimsoll/fixedpoint"
 
 // Bits of accountFlags that say what must be done before an account is changed. They are
-// no state: not hashed, not captured.
+// no state: not hashed, not captured. An account with neither of the first two is in the
+// running sum. One of them says when it was touched: since the checkpoint if it is that of
+// tracker.quiet, otherwise before it, and then its hash is still owed to it. A checkpoint
+// changes over from one to the other, and so visits no account.
 const (
-	accountHashed  accountFlags = 1 << (5 + iota) // its hash is in the running sum
-	accountPending                                // touched before the checkpoint, its hash is still owed to it
-	accountKept                                   // captured, when equal to this bit of tracker.kept
+	accountEven    accountFlags = 1 << (5 + iota) // touched
+	accountOdd                                    // touched, next to it
+	accountKept                                   // captured, when equal to this bit of tracker.quiet
 	accountStates  = accountHalted | accountUnvalued
-	accountTracked = accountHashed | accountPending | accountKept
+	accountTouched = accountEven | accountOdd
+	accountTracked = accountTouched | accountKept
 )
 
 // tracker follows which accounts change, for the running state hash and for captures.
 type tracker struct {
-	sum     fixedpoint.Hash128 // of the accounts whose accountHashed is set
+	sum     fixedpoint.Hash128 // of the accounts with neither bit of accountTouched
 	marked  fixedpoint.Hash128 // this shard's share as of the checkpoint, less what is pending
 	dirty   []uint32           // accounts not in sum, touched since the checkpoint, by place in accounts
 	pending []uint32           // those touched before it
 	worked  int                // of pending
 
-	kept        accountFlags // accountKept or 0: its value for accounts that need no capture
+	quiet       accountFlags // accountTracked of accounts that can be changed without more ado
 	isCapturing bool
 	swept       int    // accounts before this place are captured
 	backlog     []byte // records of accounts encoded because they were about to change
@@ -32,7 +36,7 @@ type tracker struct {
 func (m *Machine) touch(slot uint32) {
 	local := slot / m.cfg.Shards
 	a := &m.accounts[local]
-	if (a.flags^m.track.kept)&accountTracked != 0 && a.flags&accountOpen != 0 {
+	if (a.flags^m.track.quiet)&accountTracked != 0 && a.flags&accountOpen != 0 {
 		m.touchFirst(local, a)
 	}
 }
@@ -48,22 +52,22 @@ func (m *Machine) touchOwned(slot uint32) {
 func (m *Machine) touchFirst(local uint32, a *account) {
 	m.keep(local, a)
 	t := &m.track
-	switch {
-	case a.flags&accountHashed != 0:
+	switch a.flags & accountTouched {
+	case 0:
 		t.sum = t.sum.Sub(m.hashAccount(a))
-	case a.flags&accountPending != 0:
-		t.marked = t.marked.Add(m.hashAccount(a))
-	default:
+	case t.quiet & accountTouched:
 		return
+	default:
+		t.marked = t.marked.Add(m.hashAccount(a))
 	}
-	a.flags &^= accountHashed | accountPending
+	a.flags = a.flags&^accountTouched | t.quiet&accountTouched
 	t.dirty = append(t.dirty, local)
 }
 
 // keep captures an account as it stands, unless it was captured before; a change of its
 // band alone, which the state hash does not cover, asks no more.
 func (m *Machine) keep(local uint32, a *account) {
-	if (a.flags^m.track.kept)&accountKept == 0 {
+	if (a.flags^m.track.quiet)&accountKept == 0 {
 		return
 	}
 	a.flags ^= accountKept
@@ -72,7 +76,7 @@ func (m *Machine) keep(local uint32, a *account) {
 
 // noteOpened notes a new account: nobody owes it anything.
 func (m *Machine) noteOpened(local uint32) {
-	m.accounts[local].flags |= m.track.kept
+	m.accounts[local].flags |= m.track.quiet
 	m.track.dirty = append(m.track.dirty, local)
 }
 
@@ -85,7 +89,7 @@ func (m *Machine) StateHash() fixedpoint.Hash128 {
 	for _, local := range m.track.dirty {
 		a := &m.accounts[local]
 		m.track.sum = m.track.sum.Add(m.hashAccount(a))
-		a.flags |= accountHashed
+		a.flags &^= accountTouched
 	}
 	m.track.dirty = m.track.dirty[:0]
 	return m.track.sum.Add(m.hashShared())
@@ -106,9 +110,7 @@ func (m *Machine) Checkpoint() {
 	t := &m.track
 	t.dirty, t.pending, t.worked = t.pending[:0], t.dirty, 0
 	t.marked = t.sum.Add(m.hashShared())
-	for _, local := range t.pending {
-		m.accounts[local].flags |= accountPending
-	}
+	t.quiet ^= accountTouched
 }
 
 // CheckpointStep works off up to that many accounts that were touched before the last
@@ -118,12 +120,12 @@ func (m *Machine) CheckpointStep(accounts int) (fixedpoint.Hash128, bool) {
 	end := min(len(t.pending), t.worked+accounts)
 	for ; t.worked < end; t.worked++ {
 		a := &m.accounts[t.pending[t.worked]]
-		if a.flags&accountPending == 0 {
+		if (a.flags^t.quiet)&accountTouched != accountTouched {
 			continue // touched again since, and worked off then
 		}
 		h := m.hashAccount(a)
 		t.marked, t.sum = t.marked.Add(h), t.sum.Add(h)
-		a.flags = a.flags&^accountPending | accountHashed
+		a.flags &^= accountTouched
 	}
 	return t.marked, t.worked == len(t.pending)
 }
@@ -132,7 +134,7 @@ func (m *Machine) CheckpointStep(accounts int) (fixedpoint.Hash128, bool) {
 func (m *Machine) checkSum() {
 	var sum fixedpoint.Hash128
 	for local := range m.accounts {
-		if a := &m.accounts[local]; a.flags&accountHashed != 0 {
+		if a := &m.accounts[local]; a.flags&(accountOpen|accountTouched) == accountOpen {
 			sum = sum.Add(m.hashAccount(a))
 		}
 	}
