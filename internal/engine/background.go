@@ -141,6 +141,7 @@ func (s *shard) sweep(accounts int) (work int) {
 	}
 	lane := &c.lanes[s.index]
 	if s.buffer == nil {
+		lane.isLate.Store(s.m.CaptureBacklog() > backlogLate)
 		if s.buffer = lane.take(); s.buffer == nil {
 			return 0
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,8 @@ const (
 // one step has no fixed size.
 const (
 	buffersPerLane = 4
-	bufferBytes    = 256 << 10
+	bufferBytes    = 64 << 10           // packed without a break: 0.5 ms
+	backlogLate    = 1 << 20            // bytes encoded ahead of changes above which the writer hurries
 	laneSlots      = 2 * buffersPerLane // what is sent at the start comes in no buffer of the lane
 )
 
@@ -43,6 +45,37 @@ func isFull(b []byte) bool { return len(b) > cap(b)/4*3 }
 
 // writerNap is how long the writer sleeps when it has taken everything.
 const writerNap = 200 * time.Microsecond
+
+// While commands come in, the writer takes its time: it packs on a core and writes to a disk
+// that they need too. A million accounts of four positions are some 90 MB.
+const (
+	paceBytes = 32 << 20 // a second
+	paceNap   = 5 * time.Millisecond
+)
+
+// pace holds the writer to paceBytes a second, except while nothing else goes on or a shard
+// has more to say than its buffers hold.
+type pace struct {
+	engine *Engine
+	begun  time.Time
+	bytes  int    // written since begun
+	seq    uint64 // last sequenced, when last looked
+}
+
+// wait sleeps for as long as n more bytes were too soon.
+func (p *pace) wait(n int, isLate bool) {
+	p.bytes += n
+	for {
+		seq := p.engine.sequencer.sequenced.Load()
+		isIdle := seq == p.seq
+		p.seq = seq
+		ahead := time.Duration(p.bytes)*time.Second/paceBytes - time.Since(p.begun)
+		if ahead <= 0 || isIdle || isLate {
+			return
+		}
+		time.Sleep(min(ahead, paceNap))
+	}
+}
 
 // piece is a chunk on its way to the writer.
 type piece struct {
@@ -56,7 +89,8 @@ type piece struct {
 type lane struct {
 	full   *ringbuf.SPSC[piece]
 	free   *ringbuf.SPSC[[]byte]
-	isOver bool // writer's: the last piece was written
+	isLate atomic.Bool // shard's: what was encoded ahead of changes is piling up
+	isOver bool        // writer's: the last piece was written
 }
 
 // take returns an empty buffer, or nil when the writer has all.
@@ -90,6 +124,7 @@ type capture struct {
 	accounts    uint64 // written by shard 0 before its shared piece
 	size        int    // of a buffer, in bytes
 	over        int    // writer's: lanes that are over
+	written     int    // writer's: bytes of pieces
 }
 
 // beginSnapshot publishes a capture as of where the log stands: durable is there and does
@@ -126,7 +161,9 @@ func (e *Engine) beginSnapshot(chain journal.Chain, names Names) (*capture, erro
 
 // WriteTo writes the pieces as they come, then the names.
 func (c *capture) WriteTo(w *journal.SnapshotWriter) (journal.SnapshotMeta, error) {
+	pace := pace{engine: c.engine, begun: time.Now()}
 	for {
+		before := c.written
 		work, isEnd, err := c.step(w)
 		switch {
 		case err != nil:
@@ -134,6 +171,8 @@ func (c *capture) WriteTo(w *journal.SnapshotWriter) (journal.SnapshotMeta, erro
 		case isEnd:
 			return c.finish(w)
 		case work > 0:
+			pace.wait(c.written-before, c.isLate())
+			c.engine.runner.wake() // there are buffers again
 			continue
 		}
 		if err := c.engine.Fault(); err != nil {
@@ -152,6 +191,16 @@ func (c *capture) Release() {
 	c.engine.runner.wake()
 }
 
+// isLate reports whether a shard is.
+func (c *capture) isLate() bool {
+	for i := range c.lanes {
+		if c.lanes[i].isLate.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // step writes the pieces that are there.
 func (c *capture) step(w chunkWriter) (work int, isEnd bool, err error) {
 	for i := range c.lanes {
@@ -161,6 +210,8 @@ func (c *capture) step(w chunkWriter) (work int, isEnd bool, err error) {
 				if err := w.Chunk(p.kind, uint16(i), p.bytes); err != nil { //nolint:gosec // at most shardsMax
 					return work, false, err
 				}
+				c.written += len(p.bytes)
+				runtime.Gosched() // the log's goroutines come back from the disk and want a core
 			}
 			if p.isPooled {
 				l.free.TryPush(&p.bytes)
@@ -170,9 +221,6 @@ func (c *capture) step(w chunkWriter) (work int, isEnd bool, err error) {
 				c.over++
 			}
 		}
-	}
-	if work > 0 {
-		c.engine.runner.wake() // there are buffers again
 	}
 	return work, c.over == len(c.lanes), nil
 }

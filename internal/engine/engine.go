@@ -95,7 +95,7 @@ func wire(cfg Config, machines []machine) *Engine {
 	}
 	e.stages = append(append(append(e.stages, front...), shards...), e.egress)
 	e.runner = newRunner(front, shards, e.egress, threadsOf(&cfg), e.counters)
-	e.runner.fail, e.runner.isDrained = e.fail, e.isDrained
+	e.runner.fail, e.runner.isDrained, e.runner.hasBackground = e.fail, e.isDrained, e.hasBackground
 	e.useJournal(cfg.Journal)
 	return e
 }

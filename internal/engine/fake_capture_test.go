@@ -154,3 +154,5 @@ func neglectful(shards int) []machine {
 	}
 	return machines
 }
+
+func (m *fakeMachine) CaptureBacklog() int { return 0 }

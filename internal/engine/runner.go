@@ -19,10 +19,12 @@ type runner struct {
 	pumps     []*pump
 	isSolo    bool        // one pump: callers may run it themselves
 	isDrained func() bool // asked by who runs all stages: nothing is in them
-	counters  *counters
-	fail      func(error)
-	stopping  atomic.Bool
-	group     sync.WaitGroup
+
+	hasBackground func() bool // asked by who runs all stages: some have work beside the order
+	counters      *counters
+	fail          func(error)
+	stopping      atomic.Bool
+	group         sync.WaitGroup
 }
 
 // newRunner shares the stages out. The front (sequencer, journaler and, unless threads
@@ -156,6 +158,9 @@ func (p *pump) drive() (work int) {
 		}
 		if p.isOver(n) && p.give() {
 			return work
+		}
+		if p.runner.isSolo && p.runner.hasBackground() {
+			runtime.Gosched() // a sweep is never in a hurry, whoever comes back from the disk is
 		}
 	}
 }

@@ -32,6 +32,7 @@ type machine interface {
 	AppendShared(dst []byte) []byte
 	Capture(dst []byte, accounts int) (out []byte, isEnd bool)
 	EndCapture()
+	CaptureBacklog() int
 	RestoreShared(b []byte) error
 	RestoreShard(b []byte) error
 	RestoreAccounts(b []byte) error

@@ -12,6 +12,7 @@ import (
 
 const (
 	writeBufferSize = 1 << 20   // bytes gathered before they are written
+	syncEvery       = 4 << 20   // bytes written between two syncs, so that no sync is long: the log shares the disk
 	compressAbove   = 256       // bytes; below, a zstd frame gains nothing
 	compressSample  = 32 << 10  // bytes that are tried before a larger chunk is compressed
 	zstdWindow      = 256 << 10 // bytes; records of one kind look alike within it
@@ -29,6 +30,7 @@ type SnapshotWriter struct {
 	hash   *blake3.Hasher
 	buf    []byte
 	offset int64 // of buf in the file
+	synced int64 // bytes of the file that are durable
 	chunks []chunkPlacement
 	err    error // the first; nothing is written after it
 }
@@ -122,6 +124,13 @@ func (w *SnapshotWriter) write(b []byte) {
 		return
 	}
 	w.offset += int64(len(b))
+	if w.offset-w.synced < syncEvery {
+		return
+	}
+	if err := w.file.Sync(); err != nil {
+		w.err = fmt.Errorf("journal: sync snapshot: %w", err)
+	}
+	w.synced = w.offset
 }
 
 // finish writes the manifest and the footer and syncs the file; size is its length in bytes.
