@@ -54,13 +54,13 @@ type Config struct {
 // DefaultConfig returns the configuration that plimsoll serve starts from: one shard, no
 // journal. Rings are as small as the largest group allows, because every slot of a ring
 // passes through the caches: with 1,024, 4,096 and 8,192 slots an uncontended Submit took
-// 280, 400 and 550 ns (BenchmarkSubmit, 2 cores of an EPYC, busy host, 2026-11). A
-// journal that keeps many frames in flight wants a larger SequenceSlots. Now is left to
-// the caller.
+// 280, 400 and 550 ns (BenchmarkSubmit, 2 cores of an EPYC, busy host, 2026-11). The
+// ring before the journal holds 16 frames of 1,024: without a journal it is not made. Now
+// is left to the caller.
 func DefaultConfig() Config {
 	return Config{
 		Shards: 1, AccountsMax: 1 << 20, ClientsMax: 64, IDWindow: 1 << 16,
-		IngressSlots: 1 << 12, SequenceSlots: 1 << 12, BroadcastSlots: 1 << 12, OutboxSlots: 1 << 10,
+		IngressSlots: 1 << 12, SequenceSlots: 1 << 14, BroadcastSlots: 1 << 12, OutboxSlots: 1 << 10,
 		VersionSlots: 64, Tickets: 1 << 12, EventHistory: 1 << 16,
 		GroupMax: risk.GroupMax, FrameMax: 1024, FramesInFlight: 16, PollMax: 256,
 		Threads: 0, Clock: ClockWall, ClockStepMsMax: risk.MaxClockStepMsDefault, AccrueMs: risk.AccrualIntervalMs, Journal: NoJournal{},
