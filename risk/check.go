@@ -253,15 +253,17 @@ func (m *Machine) fundable(a *account, f *figures, q uint32) Reason {
 	if t.pool < 0 {
 		return ReasonInsufficientBalance
 	}
-	sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
+	totals := m.totalsOf(int(t.pool))
 	take := fixedpoint.MinI128(need, supplied)
-	if sums.cash.Less(take) {
+	if totals.Cash.Less(take) {
 		return ReasonPoolIlliquid
 	}
 	borrow := need.Sub(take)
-	switch {
-	case borrow.Sign() <= 0:
+	if borrow.Sign() <= 0 {
 		return ReasonNone
+	}
+	sums := m.pools[t.pool].sumsOf(totals)
+	switch {
 	case !t.isBorrowable:
 		return ReasonInsufficientBalance
 	case t.userBorrowCap.Less(debt.Add(borrow)):

@@ -22,22 +22,28 @@ func (m *Machine) pull(a *account, f *figures) {
 // push tops up each dex's cross book to its target, by slot, from idle cash that no spot
 // order holds; what is short is left short.
 func (m *Machine) push(a *account, f *figures) {
+	if f.usedN == 1 { // most accounts: the other dexes are cold lines
+		m.pushTo(a, f, f.used[0])
+		return
+	}
 	for n := range uint16(DexesMax) {
-		d := &f.dexes[n]
-		if !d.isUsed {
-			continue
+		if f.dexes[n].isUsed {
+			m.pushTo(a, f, n)
 		}
-		q := m.dexes[n].collateral
-		need := d.target().Sub(d.crossValue)
-		if need.Sign() <= 0 {
-			continue
-		}
-		free := m.cashOf(a, q).Sub(m.spotHeld(a, q))
-		if need = fixedpoint.MinI128(need, free); need.Sign() > 0 {
-			m.addRaw(a, n, need)
-			m.addCash(a, q, need.Neg())
-			d.crossValue, d.crossRaw = d.crossValue.Add(need), d.crossRaw.Add(need)
-		}
+	}
+}
+
+func (m *Machine) pushTo(a *account, f *figures, n uint16) {
+	d, q := &f.dexes[n], m.dexes[n].collateral
+	need := d.target().Sub(d.crossValue)
+	if need.Sign() <= 0 {
+		return
+	}
+	free := m.cashOf(a, q).Sub(m.spotHeld(a, q))
+	if need = fixedpoint.MinI128(need, free); need.Sign() > 0 {
+		m.addRaw(a, n, need)
+		m.addCash(a, q, need.Neg())
+		d.crossValue, d.crossRaw = d.crossValue.Add(need), d.crossRaw.Add(need)
 	}
 }
 
@@ -170,7 +176,7 @@ func (m *Machine) askPools(slot uint32, a *account, f *figures, isLast bool) (is
 	for i := range requests {
 		r := &requests[i]
 		t := &m.tokens[r.Token]
-		sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
+		sums := m.sumsFor(r, t)
 		g := grantOf(r, t, &sums)
 		m.give(a, r, g)
 		m.grantBuf[i] = g
@@ -184,6 +190,17 @@ func (m *Machine) askPools(slot uint32, a *account, f *figures, isLast bool) (is
 		m.tellShort(&requests[i], m.grantBuf[i])
 	}
 	return false
+}
+
+// sumsFor returns what grantOf has to know of a pool. What it gives is the pool's cash alone
+// to decide while own supply covers what is wanted and own debt takes what is put in: then
+// supply and debt, two divisions of 256 bits, are left at zero.
+func (m *Machine) sumsFor(r *Request, t *token) poolSums {
+	totals := m.totalsOf(int(t.pool))
+	if r.Supplied.Less(r.Out) || totals.Cash.Less(r.Out) || r.Debt.Less(r.In) {
+		return m.pools[t.pool].sumsOf(totals)
+	}
+	return poolSums{cash: totals.Cash}
 }
 
 // settled refreshes derived data of an account that changed and tells its band.
