@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft-wal/types"
 	"github.com/klauspost/compress/zstd"
@@ -12,10 +13,11 @@ import (
 
 const (
 	writeBufferSize = 1 << 20   // bytes gathered before they are written
-	syncEvery       = 4 << 20   // bytes written between two syncs, so that no sync is long: the log shares the disk
+	syncEvery       = 1 << 20   // bytes written between two syncs, so that no sync is long: the log shares the disk
 	compressAbove   = 256       // bytes; below, a zstd frame gains nothing
 	compressSample  = 32 << 10  // bytes that are tried before a larger chunk is compressed
 	zstdWindow      = 256 << 10 // bytes; records of one kind look alike within it
+	dullChunks      = 31        // of a kind that are stored as they are, after one that gained nothing
 	gainTenths      = 9         // a compressed chunk is kept if it has at most this many tenths of its size
 )
 
@@ -23,7 +25,8 @@ const (
 // goroutines at once.
 type SnapshotWriter struct {
 	zstd *zstd.Encoder
-	bufs sync.Pool // *[]byte, for compressed chunks
+	bufs sync.Pool          // *[]byte, for compressed chunks
+	dull [256]atomic.Uint32 // by kind: chunks that are not tried, since the last one tried gained nothing
 
 	mu     sync.Mutex // below: one chunk after the other goes into the file
 	file   types.WritableFile
@@ -57,15 +60,26 @@ func (w *SnapshotWriter) Chunk(kind uint8, shard uint16, payload []byte) error {
 	defer w.bufs.Put(pooled)
 	h := chunkHeader{kind: kind, shard: shard, raw: uint32(len(payload))} //nolint:gosec // limited above
 	stored := payload
-	if w.gains(payload, pooled) {
+	if w.isWorthTrying(kind) && w.gains(payload, pooled) {
 		*pooled = w.zstd.EncodeAll(payload, (*pooled)[:0])
 		if isGain(len(*pooled), len(payload)) {
 			stored, h.flags = *pooled, chunkFlagZstd
+		} else {
+			w.dull[kind].Store(dullChunks)
 		}
 	}
 	h.stored = uint32(len(stored)) //nolint:gosec // no longer than the payload
 	var header [chunkHeaderSize]byte
 	return w.append(appendChunkHeader(header[:0], h, stored), stored, h)
+}
+
+// isWorthTrying reports whether chunks of a kind may gain: packed accounts rarely do.
+func (w *SnapshotWriter) isWorthTrying(kind uint8) bool {
+	left := w.dull[kind].Load()
+	if left > 0 {
+		w.dull[kind].Store(left - 1)
+	}
+	return left == 0
 }
 
 // gains reports whether payload is worth compressing, by a sample of it.
