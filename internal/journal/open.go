@@ -277,11 +277,14 @@ func newLogger(log *slog.Logger) hclog.Logger {
 	return logger
 }
 
+// electionNews is what raft warns of at every start of a group of one: nobody leads it yet.
+const electionNews = "heartbeat timeout reached, starting election"
+
 type slogSink struct{ log *slog.Logger }
 
 // Accept takes one line of raft's.
 func (s slogSink) Accept(name string, level hclog.Level, message string, args ...any) {
-	if level < hclog.Warn {
+	if level < hclog.Warn || message == electionNews {
 		return
 	}
 	s.log.Log(context.Background(), slog.LevelWarn, "raft: "+message, append(args, "part", name)...)
