@@ -194,10 +194,11 @@ func (m *Machine) askPools(slot uint32, a *account, f *figures, isLast bool) (is
 
 // sumsFor returns what grantOf has to know of a pool. What it gives is the pool's cash alone
 // to decide while own supply covers what is wanted and own debt takes what is put in: then
-// supply and debt, two divisions of 256 bits, are left at zero.
+// supply and debt, two divisions of 256 bits, are left at zero. (Own supply that the pool
+// cannot pay out is not replaced by debt.)
 func (m *Machine) sumsFor(r *Request, t *token) poolSums {
 	totals := m.totalsOf(int(t.pool))
-	if r.Supplied.Less(r.Out) || totals.Cash.Less(r.Out) || r.Debt.Less(r.In) {
+	if r.Supplied.Less(r.Out) || r.Debt.Less(r.In) {
 		return m.pools[t.pool].sumsOf(totals)
 	}
 	return poolSums{cash: totals.Cash}

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/raft"
+	"github.com/hashicorp/raft-wal/types"
 
 	"plimsoll/internal/journal/journaltest"
 )
@@ -392,5 +393,37 @@ func TestSnapshotReaderOf(t *testing.T) {
 	}
 	if _, err := snapshotReaderOf(io.NopCloser(nil)); err == nil {
 		t.Error("a stranger's reader was taken")
+	}
+}
+
+// flakyFile loses what a failed sync was to keep: every sync after that one succeeds.
+type flakyFile struct {
+	types.WritableFile
+	syncs int
+}
+
+func (f *flakyFile) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }
+
+func (f *flakyFile) Sync() error {
+	if f.syncs++; f.syncs == 1 {
+		return errors.New("the disk is gone for a moment")
+	}
+	return nil
+}
+
+// A sync that fails while a snapshot is written spoils it, whatever later syncs say.
+func TestSnapshotDoesNotForgetAFailedSync(t *testing.T) {
+	file := &flakyFile{}
+	w, err := newSnapshotWriter(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := make([]byte, 64<<10)
+	for i := 0; i < 8*syncEvery/len(payload) && err == nil; i++ {
+		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(payload)
+		err = w.Chunk(1, 0, payload)
+	}
+	if _, finish := w.finish(SnapshotMeta{}, snapshotRaft{}); err == nil || finish == nil {
+		t.Errorf("chunk: %v, finish: %v after %d syncs, want the failure of the first", err, finish, file.syncs)
 	}
 }
