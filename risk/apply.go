@@ -144,7 +144,7 @@ func (m *Machine) Plan(group []Command) Plan {
 			return PlanTotals
 		}
 	case KindOrder, KindModify, KindTrigger, KindFill, KindDeposit, KindWithdraw, KindCancel, KindCancelAll,
-		KindSetLeverage, KindIsolatedMargin, KindSetMode:
+		KindSetLeverage, KindIsolatedMargin, KindSetMode, KindRecheck:
 		if a := m.accountAt(c.Account()); a != nil && len(m.pools) > 0 && (a.mode == ModePortfolio || c.Kind == KindSetMode) {
 			return PlanTotals
 		}
@@ -357,6 +357,8 @@ func (m *Machine) dispatch(group []Command) Reason {
 		return m.halt(c)
 	case KindOpenClient:
 		return m.openClient(c)
+	case KindRecheck:
+		return m.recheck(c)
 	default:
 		return ReasonLimitExceeded
 	}

@@ -40,6 +40,7 @@ const (
 	KindHalt           Kind = 28
 	KindResume         Kind = 29
 	KindOpenClient     Kind = 30 // Other: the client's number; its name
+	KindRecheck        Kind = 31 // Account: evaluated exactly and told
 
 	// Parts: they only follow the head of their group.
 	KindPartName     Kind = 64 // name of the listing at the head: NameBytes

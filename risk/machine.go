@@ -8,6 +8,7 @@ type Config struct {
 	Shard       uint32 // this machine's number, below Shards
 	Shards      uint32 // how many machines share the accounts: slot s lives on shard s mod Shards
 	AccountsMax uint32 // account slots, over all shards
+	Detect      Detect // how ticks find whom they concern; changes no outcome
 }
 
 // Plan says how much of the other shards a group needs to see.
