@@ -33,6 +33,7 @@ type balance struct {
 	basis    i128 // principal of lend at its last touch, signed alike
 	entryNtl int64
 	key      uint16
+	bounds   balanceBounds // of the token's price: derived data
 }
 
 // dexBit marks a balance that is the cash of dex key&^dexBit.

@@ -51,14 +51,15 @@ type Machine struct {
 	balances  slab[balance]
 	orders    orderBook
 
-	pools   []pool
-	own     []Totals
-	foreign []Totals
-	base    []Totals   // totals of all shards before a joint group
-	sums    []poolSums // scratch of grantAll
-	ledgers []ledger   // by token
-	clients []string   // by number, "" = none
-	track   tracker
+	pools    []pool
+	own      []Totals
+	foreign  []Totals
+	base     []Totals   // totals of all shards before a joint group
+	sums     []poolSums // scratch of grantAll
+	ledgers  []ledger   // by token
+	clients  []string   // by number, "" = none
+	track    tracker
+	counting counting
 
 	events       []Event
 	changed      []uint16
@@ -71,9 +72,13 @@ type Machine struct {
 	sweptE12     i128             // running equity of a sweep's simple accounts
 	sweepSubUnit int64
 	passTerms    passTerms // what the hot columns were derived with
-	isTick       bool      // the group is a price tick
-	isRestoring  bool      // between RestoreShared and FinishRestore
-	noBalance    balance   // scratch: a token that an account does not hold
+	bands        bands
+	corner       corner
+	firstFed     [PerpsMax]uint32 // first token whose borrow oracle price a perp enters, plus one
+	isRepriceDue bool             // listings changed: the next tick derives all oracle prices
+	isTick       bool             // the group is a price tick
+	isRestoring  bool             // between RestoreShared and FinishRestore
+	noBalance    balance          // scratch: a token that an account does not hold
 }
 
 // New returns an empty machine for one shard. It panics on a Config that cannot be, as a
@@ -91,6 +96,7 @@ func New(cfg Config) *Machine {
 		lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
+		bands: bands{awake: make([]uint32, 0, mine)},
 		track: tracker{quiet: accountEven, dirty: make([]uint32, 0, mine), pending: make([]uint32, 0, mine)},
 	}
 }
@@ -396,6 +402,8 @@ func (m *Machine) clock(c *Command) Reason {
 	for i := range m.pools {
 		m.accruePool(i, m.timeMs)
 	}
+	m.indicesMoved()
+	m.keepEpoch()
 	return ReasonNone
 }
 

@@ -1,25 +1,134 @@
 package risk
 
 // HasBandWork reports whether BandStep has anything to do.
-func (m *Machine) HasBandWork() bool { return false }
+func (m *Machine) HasBandWork() bool {
+	b := &m.bands
+	return len(b.awake) > b.tried || b.epoch.isPassing || b.gc.isOpen
+}
 
-// BandStep gives up to that many accounts a band, between groups; true when more is waiting.
-func (m *Machine) BandStep(accounts int) bool { return false }
+// BandStep does a piece of what bands need between groups: it gives bands to up to that many
+// accounts that are awake, checks up to that many in the pass of a new epoch, and collects
+// stale entries; true when more is waiting. What it does changes no outcome.
+func (m *Machine) BandStep(accounts int) bool {
+	b := &m.bands
+	for range accounts {
+		if b.tried == len(b.awake) {
+			break
+		}
+		m.settleAwake(b.tried)
+	}
+	if b.epoch.isPassing {
+		m.passStep(accounts)
+	}
+	if b.gc.isOpen {
+		m.collect(collectPerAccount * accounts)
+	} else if b.store.entries > 2*b.gc.kept+collectSlack {
+		b.gc = wheelSweep{isOpen: true}
+	}
+	return m.HasBandWork()
+}
+
+// settleAwake gives an awake account a band, or leaves it awake until its turn comes again.
+func (m *Machine) settleAwake(at int) {
+	b := &m.bands
+	local := b.awake[at]
+	h := &m.hot[local]
+	if h.kind() > hotIdle && !m.band(local) {
+		b.tried++
+		return
+	}
+	h.told &^= toldAwake
+	last := len(b.awake) - 1
+	b.awake[at] = b.awake[last]
+	b.awake = b.awake[:last]
+}
+
+// retryTicks is how many ticks pass until accounts that could not be given a band are tried
+// again.
+const retryTicks = 16
+
+// countTick notes a tick.
+func (m *Machine) countTick() {
+	b := &m.bands
+	if b.ticks++; b.ticks%retryTicks == 0 {
+		b.tried = 0
+	}
+}
 
 // SetSweepAbove sets how many accounts a tick looks at one by one; with more it passes over
 // all of them.
-func (m *Machine) SetSweepAbove(accounts int) {}
+func (m *Machine) SetSweepAbove(accounts int) { m.bands.limit = max(accounts, 1) }
+
+// sweepShare is the share of accounts at which a sweep is taken for cheaper until it is
+// measured.
+const sweepShare = 8
+
+// mustSweep reports that a tick passes over all accounts: bands do not hold, or so many
+// accounts are awake that it is cheaper.
+func (m *Machine) mustSweep() bool {
+	b := &m.bands
+	if m.cfg.Detect == DetectSweep || b.epoch.isBroken {
+		return true
+	}
+	limit := b.limit
+	if limit == 0 {
+		limit = int(m.accountCount/m.cfg.Shards)/sweepShare + 1
+	}
+	return len(b.awake) > limit
+}
 
 // AuditStep compares up to that many accounts with their bands, going on where the last one
-// stopped, and appends those that are wrong; isEnd when it has come around.
+// stopped, and appends those that are wrong; isEnd when it has come around. While bands do not
+// hold, and ticks know it, there is nothing to compare.
 func (m *Machine) AuditStep(accounts int, dst []BandMiss) (misses []BandMiss, isEnd bool) {
-	return dst, true
+	b := &m.bands
+	if m.cfg.Detect == DetectSweep || b.epoch.isBroken {
+		return dst, true
+	}
+	end := min(len(m.hot), b.audited+accounts)
+	for ; b.audited < end; b.audited++ {
+		h := &m.hot[b.audited]
+		if h.kind() <= hotIdle || h.isAwake() {
+			continue
+		}
+		b.stats.Audited++
+		if exact, isHeld := m.isBandTrue(uint32(b.audited)); !isHeld {
+			b.stats.Misses++
+			dst = append(dst, BandMiss{
+				Account: uint32(b.audited)*m.cfg.Shards + m.cfg.Shard, Told: h.health(), Exact: exact,
+			})
+		}
+	}
+	if b.audited == len(m.hot) {
+		b.audited = 0
+		return dst, true
+	}
+	return dst, false
+}
+
+// isBandTrue evaluates an account with a band exactly: its status must be the one last told,
+// and prices inside of its box.
+func (m *Machine) isBandTrue(local uint32) (Health, bool) {
+	a := &m.accounts[local]
+	f := m.evaluate(a)
+	s := m.statusOf(a, f)
+	return s.health(), s == m.hot[local].status() && m.openBox(a, f, s) && m.recall(a)
 }
 
 // BandStats returns the counts of this shard's bands.
-func (m *Machine) BandStats() BandStats { return BandStats{} }
+func (m *Machine) BandStats() BandStats {
+	b := &m.bands
+	s := b.stats
+	s.Awake, s.Entries, s.Live = uint64(len(b.awake)), uint64(b.store.entries), uint64(b.gc.kept)
+	for i := range m.hot {
+		if h := &m.hot[i]; h.kind() > hotIdle && !h.isAwake() {
+			s.Banded++
+		}
+	}
+	return s
+}
 
-// recheck evaluates an account exactly, funds it as any touch does, and tells its band.
+// recheck evaluates an account exactly, funds it as any touch does, and tells its status.
 func (m *Machine) recheck(c *Command) Reason {
 	a := m.accountAt(c.Account())
 	if a == nil {

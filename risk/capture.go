@@ -138,7 +138,7 @@ func (m *Machine) appendAccount(dst []byte, local uint32) []byte {
 	dst = append(dst, 0, 0, 0, 0)
 	dst = appendUint(dst, uint64(local*m.cfg.Shards+m.cfg.Shard))
 	dst = binary.LittleEndian.AppendUint64(dst, a.nameHash)
-	dst = append(dst, byte(a.mode)|byte(m.hot[local].health)<<4, byte(a.flags&accountStates))
+	dst = append(dst, byte(a.mode)|m.hot[local].status().captured(), byte(a.flags&accountStates))
 	dst = appendUint(dst, uint64(a.master+1)) // NoAccount is 0
 	dst = appendWide(dst, a.raw)
 	dst = m.appendPositions(dst, &a.positions)

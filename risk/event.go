@@ -28,13 +28,14 @@ const (
 	EventLiquidationEnded
 	EventBackstopTakeover
 	EventADL
+	EventLendingHealthChanged
 	eventKindCount
 )
 
 var eventNames = [eventKindCount]string{
 	"none", "result", "health_changed", "borrowed", "repaid", "supplied", "unsupplied", "interest", "funding",
 	"cap_reached", "price_stale", "order_released", "mode_changed", "halted", "resumed", "liquidation_started",
-	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl",
+	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed",
 }
 
 // String returns the event type of the HTTP contract.
@@ -56,21 +57,23 @@ type Event struct {
 	OrderHi uint64
 	OrderLo uint64
 
-	Account   uint32
-	Market    uint32
-	Token     uint32
-	Ticket    uint32 // EventResult only
-	N         uint32 // running number within (Seq, Phase, Rank)
-	Phase     uint8
-	Kind      EventKind
-	Reason    Reason
-	Rule      Rule
-	From      Health // health_changed
-	To        Health
-	Field     uint8 // refused number: index into Command.Num of the record GroupIndex
-	Decimals  uint8 // of Amount and Amount2
-	Flags     EventFlags
-	OrderForm IDForm
+	Account     uint32
+	Market      uint32
+	Token       uint32
+	Ticket      uint32 // EventResult only
+	N           uint32 // running number within (Seq, Phase, Rank)
+	Phase       uint8
+	Kind        EventKind
+	Reason      Reason
+	Rule        Rule
+	From        Health // health_changed
+	To          Health
+	FromLending LendingHealth // lending_health_changed
+	ToLending   LendingHealth
+	Field       uint8 // refused number: index into Command.Num of the record GroupIndex
+	Decimals    uint8 // of Amount and Amount2
+	Flags       EventFlags
+	OrderForm   IDForm
 }
 
 // EventFlags refine an Event.

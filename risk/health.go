@@ -1,5 +1,7 @@
 package risk
 
+import "plimsoll/fixedpoint"
+
 // settles reports whether a token is judged for an account: it is the numeraire, can be
 // borrowed, or collateralises a dex the account uses.
 func (m *Machine) settles(f *figures, q uint32) bool {
@@ -17,46 +19,61 @@ func (m *Machine) settlesDex(f *figures, q uint32) bool {
 }
 
 // healthOf places an account in its band from figures just evaluated (MODEL.md §7).
-func (m *Machine) healthOf(a *account, f *figures) Health {
-	if a.mode == ModeStandard {
-		return m.healthStandard(f)
-	}
-	worst := HealthNone
+func (m *Machine) healthOf(a *account, f *figures) Health { return m.standingOf(a, f).health() }
+
+// standingOf returns an account's health and whether an equity of it is below zero: the worst
+// of its dexes, isolated positions and settlement tokens.
+func (m *Machine) standingOf(a *account, f *figures) (worst status) {
 	for i := range f.usedN {
 		d := &f.dexes[f.used[i]]
-		worst = max(worst, isolatedHealth(d))
-	}
-	if a.mode == ModeUnified {
-		for i := range f.usedN {
-			worst = max(worst, m.healthUnified(a, f, m.dexes[f.used[i]].collateral))
+		worst = worst.or(isolatedStanding(d))
+		switch a.mode {
+		case ModeStandard:
+			headroom := d.crossValue.Sub(d.initial).Sub(d.orderMargin)
+			worst = worst.or(crossStanding(d.crossValue, d.crossMM, headroom))
+		case ModeUnified:
+			worst = worst.or(m.standingUnified(a, f, m.dexes[f.used[i]].collateral))
+		case ModePortfolio:
+			if q := m.dexes[f.used[i]].collateral; q != m.numeraire {
+				worst = worst.or(m.standingToken(a, f, q))
+			}
+		case ModeNone:
 		}
+	}
+	if a.mode != ModePortfolio {
 		return worst
 	}
-	worst = max(worst, m.healthPortfolio(a, f, m.numeraire))
-	for i := range f.usedN {
-		if q := m.dexes[f.used[i]].collateral; q != m.numeraire {
-			worst = max(worst, m.healthPortfolio(a, f, q))
-		}
-	}
+	worst = worst.or(m.standingPortfolio(a, f, m.numeraire))
 	for _, b := range m.balances.of(&a.balances) {
 		if q := uint32(b.key); b.key&dexBit == 0 && q != m.numeraire && m.tokens[q].isBorrowable {
-			worst = max(worst, m.healthPortfolio(a, f, q))
+			worst = worst.or(m.standingToken(a, f, q))
 		}
 	}
 	return worst
 }
 
-func isolatedHealth(d *dexFigures) Health {
+func isolatedStanding(d *dexFigures) (s status) {
 	switch {
 	case d.isoBackstop:
-		return HealthBackstop
+		s = status(HealthBackstop)
 	case d.isoShort:
-		return HealthLiquidatable
+		s = status(HealthLiquidatable)
 	case d.isoNtl.Sign() > 0:
-		return HealthHealthy
-	default:
-		return HealthNone
+		s = status(HealthHealthy)
 	}
+	if d.isoNegative {
+		s |= statusNegative
+	}
+	return s
+}
+
+// crossStanding is crossHealth, and whether the equity is below zero.
+func crossStanding(equity, maintenance, headroom i128) status {
+	s := status(crossHealth(equity, maintenance, headroom))
+	if equity.Sign() < 0 {
+		s |= statusNegative
+	}
+	return s
 }
 
 // crossHealth bands equity against maintenance and initial requirement.
@@ -75,36 +92,44 @@ func crossHealth(equity, maintenance, headroom i128) Health {
 	}
 }
 
-func (m *Machine) healthStandard(f *figures) Health {
-	worst := HealthNone
-	for i := range f.usedN {
-		d := &f.dexes[f.used[i]]
-		headroom := d.crossValue.Sub(d.initial).Sub(d.orderMargin)
-		worst = max(worst, isolatedHealth(d), crossHealth(d.crossValue, d.crossMM, headroom))
+func (m *Machine) standingUnified(a *account, f *figures, q uint32) status {
+	t := m.tokenFiguresOf(a, f, q)
+	return crossStanding(t.net(), t.MM, t.available())
+}
+
+// standingToken is standingPortfolio for a token other than the numeraire, whose own price
+// enters both ways: with collateral it counts against the account, with other debts for it.
+// At a corner of a box it is judged at both ends, since for a given account it is monotone.
+func (m *Machine) standingToken(a *account, f *figures, q uint32) status {
+	if !m.corner.isOpen {
+		return m.standingPortfolio(a, f, q)
 	}
-	return worst
+	return m.standingAtEnds(a, f, q)
 }
 
-func (m *Machine) healthUnified(a *account, f *figures, q uint32) Health {
+func (m *Machine) standingPortfolio(a *account, f *figures, q uint32) (s status) {
 	t := m.tokenFiguresOf(a, f, q)
-	return crossHealth(t.net(), t.MM, t.available())
-}
-
-func (m *Machine) healthPortfolio(a *account, f *figures, q uint32) Health {
-	t := m.tokenFiguresOf(a, f, q)
+	if k := &m.corner; k.isOpen && q != m.numeraire && !(t.LC.IsZero() && t.C.IsZero()) {
+		t.N = t.N.Add(fixedpoint.I128(k.pad))
+	}
 	requirement, value, _ := t.ratio(m.params.OffsetMode, m.offsetUnits(q))
+	liquidation := t.net().Add(t.LC)
 	switch {
 	case requirement.Sign() == 0:
-		return HealthNone
-	case isBelowTwoThirds(t.net().Add(t.LC), t.MM) && t.MM.Sign() > 0:
-		return HealthBackstop
+		s = status(HealthNone)
+	case isBelowTwoThirds(liquidation, t.MM) && t.MM.Sign() > 0:
+		s = status(HealthBackstop)
 	case isPastTrigger(requirement, value):
-		return HealthLiquidatable
+		s = status(HealthLiquidatable)
 	case t.available().Sign() < 0:
-		return HealthAtRisk
+		s = status(HealthAtRisk)
 	default:
-		return HealthHealthy
+		s = status(HealthHealthy)
 	}
+	if liquidation.Sign() < 0 {
+		s |= statusNegative
+	}
+	return s
 }
 
 // isPastTrigger reports requirement/value > 0.95; a value at or below zero is past it.
@@ -115,17 +140,27 @@ func isPastTrigger(requirement, value i128) bool {
 	return mustFit(value.MulInt64(95)).Less(mustFit(requirement.MulInt64(100)))
 }
 
-// tell emits health_changed when an account's band is not the one last told.
-func (m *Machine) tell(slot uint32, h Health) {
+// tell emits what changed of an account's status since it was last told.
+func (m *Machine) tell(slot uint32, s status) {
 	local := slot / m.cfg.Shards
-	told := &m.hot[local].health
-	if *told == h {
+	h := &m.hot[local]
+	s &^= statusSharing
+	told := h.status()
+	if told == s {
 		return
 	}
 	m.keep(local, &m.accounts[local])
-	m.emit(Event{
-		Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
-		From: *told, To: h,
-	})
-	*told = h
+	h.told = h.told&toldAwake | uint8(s)
+	if told.health() != s.health() {
+		m.emit(Event{
+			Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
+			From: told.health(), To: s.health(),
+		})
+	}
+	if told.lending() != s.lending() {
+		m.emit(Event{
+			Kind: EventLendingHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
+			FromLending: told.lending(), ToLending: s.lending(),
+		})
+	}
 }

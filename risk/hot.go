@@ -27,8 +27,8 @@ type hotAccount struct {
 	fixedE12 i128 // cash that counts as equity, plus funding already settled, at 1e-12
 	start    uint32
 	count    uint16
-	shape    uint8  // kind, and step in the upper four bits
-	health   Health // last told; derived data, not hashed
+	shape    uint8 // kind, and step in the upper four bits
+	told     uint8 // status last told, and toldAwake; derived data, not hashed
 }
 
 func (h *hotAccount) kind() hotKind { return hotKind(h.shape & 15) }
@@ -36,12 +36,17 @@ func (h *hotAccount) kind() hotKind { return hotKind(h.shape & 15) }
 // step is a leverage floor: no position asks more than 1/step of its notional.
 func (h *hotAccount) step() uint64 { return uint64(h.shape >> 4) }
 
-// refreshHot derives an account's hot columns after it changed.
+// refreshHot derives an account's hot columns after it changed, and wakes it.
 func (m *Machine) refreshHot(slot uint32) {
+	m.deriveHot(slot)
+	m.wake(slot / m.cfg.Shards)
+}
+
+func (m *Machine) deriveHot(slot uint32) {
 	local := slot / m.cfg.Shards
 	a := &m.accounts[local]
 	h := &m.hot[local]
-	*h = hotAccount{start: a.positions.start, count: a.positions.count, health: h.health}
+	*h = hotAccount{start: a.positions.start, count: a.positions.count, told: h.told}
 	kind, fixed := m.hotCash(a)
 	if a.orderCount > 0 || a.flags&accountUnvalued != 0 {
 		kind = hotFull
@@ -93,7 +98,7 @@ func (m *Machine) hotCash(a *account) (hotKind, i128) {
 	}
 	for _, b := range m.balances.of(&a.balances) {
 		switch {
-		case b.key&dexBit != 0:
+		case b.key&dexBit != 0 || b.lend.Sign() < 0:
 			kind = hotFull
 		case uint32(b.key) == m.dexes[0].collateral && a.mode == ModeUnified:
 			fixed = fixed.Add(b.cash)
@@ -188,7 +193,7 @@ type hotFigures struct {
 	notional    uint64
 	maintenance uint64
 	isFast      bool // no position is beyond the fast bounds
-	isolated    Health
+	isolated    status
 	isoNotional uint64
 	isoEquity   i128 // units
 }
@@ -225,14 +230,17 @@ func (m *Machine) addIsolated(f *hotFigures, i int, p *hotPerp, n uint64) {
 	value := fixedpoint.Mul64(size, p.valueE12).Add(fixedpoint.Mul64(size, t.cumE12)).DivFloor(m.sweepSubUnit)
 	equity, mm := value.Add(fixedpoint.I128(t.raw)), units128(p.maintenanceFast(n))
 	f.isoEquity, f.isoNotional = f.isoEquity.Add(equity), f.isoNotional+n
+	s := status(HealthHealthy)
 	switch {
 	case isBelowTwoThirds(equity, mm):
-		f.isolated = HealthBackstop
+		s = status(HealthBackstop)
 	case equity.Less(mm):
-		f.isolated = max(f.isolated, HealthLiquidatable)
-	default:
-		f.isolated = max(f.isolated, HealthHealthy)
+		s = status(HealthLiquidatable)
 	}
+	if equity.Sign() < 0 {
+		s |= statusNegative
+	}
+	f.isolated = f.isolated.or(s)
 }
 
 // hotInitial returns Σ initial margin of an account whose hot figures are fast, rounded up
@@ -258,11 +266,11 @@ func (h *hotAccount) bound(f *hotFigures) uint64 {
 	return f.notional/h.step() + uint64(h.count) + 1
 }
 
-// bandSimple places a standard or unified account of the main dex in its band, exactly.
-func (m *Machine) bandSimple(h *hotAccount, f *hotFigures) Health {
+// standingSimple returns the status of a standard or unified account of the main dex, exactly.
+func (m *Machine) standingSimple(h *hotAccount, f *hotFigures) status {
 	equity := f.equityE12.DivFloor(m.sweepSubUnit)
 	initial := m.hotInitial(h, h.kind() == hotUnified)
-	return max(f.isolated, crossHealth(equity, units128(f.maintenance), equity.Sub(units128(initial))))
+	return f.isolated.or(crossStanding(equity, units128(f.maintenance), equity.Sub(units128(initial))))
 }
 
 // scaleE12 returns units x factor.
@@ -301,7 +309,7 @@ func (m *Machine) isClearLend(
 func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, local int, net i128) bool {
 	mm := units128(f.maintenance)
 	isShort := f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit)))
-	if !f.isFast || f.notional == 0 || f.isolated > HealthHealthy || isShort {
+	if !f.isFast || f.notional == 0 || f.isolated.health() > HealthHealthy || isShort {
 		return false
 	}
 	bound := units128(h.bound(f))
@@ -349,6 +357,8 @@ type passTerms struct {
 
 // relisted derives all hot columns anew after a listing that changed what they depend on.
 func (m *Machine) relisted(reason Reason) Reason {
+	m.linkFeeds()
+	m.isRepriceDue = true
 	now := passTerms{
 		numeraire: m.numeraire, collateral: m.dexes[0].collateral, pool: m.tokens[m.numeraire].pool, isListed: m.dexes[0].isListed,
 	}

@@ -42,8 +42,9 @@ type token struct {
 	reserveE12    int64
 	takeoverWidth i128
 
-	givenE10  int64 // token oracle price as given, 0 = never
-	oracleE10 int64 // borrow oracle price, 0 = unknown
+	nextFed   uint32 // next token that the same perp feeds, plus one
+	givenE10  int64  // token oracle price as given, 0 = never
+	oracleE10 int64  // borrow oracle price, 0 = unknown
 }
 
 // dex is one perp dex; slot 0 is the main one.

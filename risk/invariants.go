@@ -31,6 +31,7 @@ func (m *Machine) checkInvariants() {
 		}
 		orders += count
 		m.checkHot(uint32(local)*m.cfg.Shards + m.cfg.Shard)
+		m.checkBand(uint32(local))
 	}
 	if orders != m.orders.count {
 		panic("risk: BUG: orders rest that no account lists")
@@ -42,11 +43,26 @@ func (m *Machine) checkInvariants() {
 	}
 }
 
+// checkBand evaluates an account that is not awake: its status is as told, and the same at the
+// corners of its box, within which prices stand.
+func (m *Machine) checkBand(local uint32) {
+	h := &m.hot[local]
+	if m.cfg.Detect == DetectSweep || m.bands.epoch.isBroken || h.kind() <= hotIdle || h.isAwake() {
+		return
+	}
+	if _, ok := m.isBandTrue(local); !ok {
+		panic("risk: BUG: an account has left its band and sleeps")
+	}
+	if !m.bands.epoch.isPassing && !m.isSafe(&m.accounts[local], h.status()) {
+		panic("risk: BUG: an account's band does not hold at its corners")
+	}
+}
+
 // checkHot derives an account's hot columns anew and compares.
 func (m *Machine) checkHot(slot uint32) {
 	h := &m.hot[slot/m.cfg.Shards]
 	was := *h
-	m.refreshHot(slot)
+	m.deriveHot(slot)
 	if *h != was {
 		panic("risk: BUG: an account's hot columns are stale")
 	}

@@ -64,6 +64,9 @@ func (m *Machine) listToken(group []Command) Reason {
 		m.numeraire, t.oracleE10 = slot, oracleOne
 	}
 	t.nameHash = hashName(t.name)
+	if old.isListed {
+		m.rebandAll()
+	}
 	*old = t
 	m.tokenCount = max(m.tokenCount, slot+1)
 	m.reprice(slot)
@@ -181,8 +184,13 @@ func (m *Machine) listPerp(group []Command) Reason {
 	if reason := m.capOpenInterest(&p); reason != ReasonNone {
 		return reason
 	}
+	if m.perps[slot].isListed {
+		m.rebandAll()
+	}
 	m.perps[slot] = p
 	m.refreshPerp(slot)
+	m.perpMoved(slot)
+	m.openCumRoom(slot)
 	m.perpCount = max(m.perpCount, slot+1)
 	if !m.dexes[dexSlot].isListed {
 		m.dexes[dexSlot] = dex{isListed: true, collateral: c.Token(), nameHash: hashName("")}
@@ -284,6 +292,7 @@ func (m *Machine) listSpot(group []Command) Reason {
 		base.spot = slot
 	}
 	m.spotCount = max(m.spotCount, slot+1)
+	m.isRepriceDue = true
 	return ReasonNone
 }
 
@@ -292,6 +301,14 @@ func (m *Machine) listSpot(group []Command) Reason {
 // perp mark and perp oracle, the latter two divided by the dollar price of the numeraire
 // (floor); of two the mean (floor), of one that one, of none the last value.
 func (m *Machine) reprice(slot uint32) {
+	was := m.tokens[slot].oracleE10
+	m.deriveOracle(slot)
+	if m.tokens[slot].oracleE10 != was {
+		m.tokenMoved(slot)
+	}
+}
+
+func (m *Machine) deriveOracle(slot uint32) {
 	t := &m.tokens[slot]
 	if slot == m.numeraire {
 		t.oracleE10 = oracleOne
@@ -335,7 +352,25 @@ func (m *Machine) reprice(slot uint32) {
 	}
 }
 
-// repriceAll derives every token's borrow oracle price after a tick.
+// linkFeeds lists the tokens whose borrow oracle price each perp enters.
+func (m *Machine) linkFeeds() {
+	clear(m.firstFed[:])
+	for slot := range m.tokenCount {
+		t := &m.tokens[slot]
+		if t.nextFed = 0; t.isListed && t.oraclePerp < PerpsMax {
+			t.nextFed, m.firstFed[t.oraclePerp] = m.firstFed[t.oraclePerp], slot+1
+		}
+	}
+}
+
+// repriceFed derives the borrow oracle prices that a perp enters.
+func (m *Machine) repriceFed(perpSlot uint32) {
+	for at := m.firstFed[perpSlot]; at != 0; at = m.tokens[at-1].nextFed {
+		m.reprice(at - 1)
+	}
+}
+
+// repriceAll derives every token's borrow oracle price.
 func (m *Machine) repriceAll() {
 	for i := range m.tokenCount {
 		if m.tokens[i].isListed {

@@ -13,6 +13,7 @@ type dexFigures struct {
 	crossMM     i128 // Σ maintenance margin of cross positions
 	isoShort    bool // an isolated position is below its maintenance margin
 	isoBackstop bool // an isolated position is below 2/3 of it
+	isoNegative bool // an isolated position has an equity below zero
 	initial     i128 // Σ cross notional/leverage
 	floored     i128 // Σ cross max(notional/leverage, notional/10)
 	crossNtl    i128
@@ -108,6 +109,7 @@ func (m *Machine) addPosition(f *figures, i int) {
 		d.isoNtl = d.isoNtl.Add(x.notional)
 		d.isoShort = d.isoShort || equity.Less(x.maintenance)
 		d.isoBackstop = d.isoBackstop || isBelowTwoThirds(equity, x.maintenance)
+		d.isoNegative = d.isoNegative || equity.Sign() < 0
 		return
 	}
 	d.crossE12 = d.crossE12.Add(fixedpoint.Mul64(size, h.valueE12)).Add(fixedpoint.Mul64(size, t.cumE12))

@@ -27,6 +27,7 @@ func (m *Machine) addPool(p pool) {
 	m.foreign = append(m.foreign, Totals{})
 	m.base = append(m.base, Totals{})
 	m.sums = append(m.sums, poolSums{})
+	m.openPoolRoom(len(m.pools) - 1)
 }
 
 // openInterestTouched publishes a perp's long side.

@@ -75,6 +75,9 @@ func (m *Machine) setParameters(c *Command) Reason {
 		}
 		p.MinBorrowOffsetE8 = v
 	}
-	m.params = p
+	if p != m.params {
+		m.params = p
+		m.rebandAll()
+	}
 	return ReasonNone
 }

@@ -20,18 +20,19 @@ const (
 // positionSlab keeps positions in parallel columns; an account's positions are
 // contiguous, ordered by perp slot.
 type positionSlab struct {
-	size  []int64  // signed, size units
-	perp  []uint16 // perp slot and isolatedBit
-	lever []uint16 // leverage and leverageSet
-	terms []positionTerms
-	free  [classMax][]uint32
+	size   []int64  // signed, size units
+	perp   []uint16 // perp slot and isolatedBit
+	lever  []uint16 // leverage and leverageSet
+	terms  []positionTerms
+	bounds []positionBounds // derived data
+	free   [classMax][]uint32
 }
 
 func newPositionSlab(capacity uint32) positionSlab {
 	capacity = max(capacity, 2)
 	return positionSlab{
 		size: make([]int64, 1, capacity), perp: make([]uint16, 1, capacity), lever: make([]uint16, 1, capacity),
-		terms: make([]positionTerms, 1, capacity),
+		terms: make([]positionTerms, 1, capacity), bounds: make([]positionBounds, 1, capacity),
 	}
 }
 
@@ -48,8 +49,10 @@ func (s *positionSlab) alloc(class uint8) uint32 {
 		s.perp = append(make([]uint16, 0, room), s.perp...)
 		s.lever = append(make([]uint16, 0, room), s.lever...)
 		s.terms = append(make([]positionTerms, 0, room), s.terms...)
+		s.bounds = append(make([]positionBounds, 0, room), s.bounds...)
 	}
 	s.size, s.perp, s.lever, s.terms = s.size[:need], s.perp[:need], s.lever[:need], s.terms[:need]
+	s.bounds = s.bounds[:need]
 	return uint32(start)
 }
 
@@ -86,6 +89,7 @@ func (s *positionSlab) ensure(b *span, perpSlot uint16) int {
 		copy(s.perp[start:], s.perp[b.start:][:n])
 		copy(s.lever[start:], s.lever[b.start:][:n])
 		copy(s.terms[start:], s.terms[b.start:][:n])
+		copy(s.bounds[start:], s.bounds[b.start:][:n])
 		s.free[b.class] = append(s.free[b.class], b.start)
 		b.start, b.class = start, b.class+1
 	}
@@ -95,7 +99,9 @@ func (s *positionSlab) ensure(b *span, perpSlot uint16) int {
 	copy(s.perp[at+1:end+1], s.perp[at:end])
 	copy(s.lever[at+1:end+1], s.lever[at:end])
 	copy(s.terms[at+1:end+1], s.terms[at:end])
+	copy(s.bounds[at+1:end+1], s.bounds[at:end])
 	s.size[at], s.perp[at], s.lever[at], s.terms[at] = 0, perpSlot, 0, positionTerms{}
+	s.bounds[at] = positionBounds{}
 	b.count++
 	return at
 }
@@ -107,6 +113,7 @@ func (s *positionSlab) drop(b *span, at int) {
 	copy(s.perp[at:end-1], s.perp[at+1:end])
 	copy(s.lever[at:end-1], s.lever[at+1:end])
 	copy(s.terms[at:end-1], s.terms[at+1:end])
+	copy(s.bounds[at:end-1], s.bounds[at+1:end])
 	b.count--
 	if b.count == 0 {
 		s.free[b.class] = append(s.free[b.class], b.start)

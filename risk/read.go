@@ -330,37 +330,12 @@ func (m *Machine) collateralValue(a *account, q uint32) i128 {
 	return sum
 }
 
-// lendingHealth returns the health factor (null without debt) and the lending state of
-// decision 8.18, over all debts in US dollars at the numeraire's units.
+// lendingHealth returns the health factor (null without debt) and the lending state.
 func (m *Machine) lendingHealth(a *account) (Amount, LendingHealth) {
-	var debt, capacity, partial, full i128
-	items := m.balances.of(&a.balances)
-	for i := range items {
-		b := &items[i]
-		if b.key&dexBit != 0 {
-			continue
-		}
-		t := &m.tokens[b.key]
-		debt = debt.Add(m.convert(m.debt(b), uint32(b.key), m.numeraire, true))
-		if t.ltvE12 > 0 && b.lend.Sign() > 0 {
-			value := m.convert(m.supplied(b), uint32(b.key), m.numeraire, false)
-			capacity = capacity.Add(weigh(value, t.ltvE12, rateOne))
-			partial = partial.Add(weigh(value, rateOne+t.ltvE12, 2*rateOne))
-			full = full.Add(weigh(value, 2*rateOne+t.ltvE12, 3*rateOne))
-		}
-	}
-	if debt.Sign() <= 0 {
+	s := m.lendingSums(a)
+	if s.debt.Sign() <= 0 {
 		return none(10), LendingHealthy
 	}
-	factor, _ := ratioE10(capacity, debt)
-	state := LendingHealthy
-	switch {
-	case full.Less(debt):
-		state = LendingBackstopLiquidatable
-	case partial.Less(debt):
-		state = LendingMarketLiquidatable
-	case capacity.Less(debt):
-		state = LendingAtRisk
-	}
-	return exact(factor, 10), state
+	factor, _ := ratioE10(s.capacity, s.debt)
+	return exact(factor, 10), s.health()
 }

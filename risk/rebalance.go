@@ -206,7 +206,7 @@ func (m *Machine) sumsFor(r *Request, t *token) poolSums {
 
 // settled refreshes derived data of an account that changed and tells its band.
 func (m *Machine) settled(slot uint32, a *account, f *figures) {
-	m.tell(slot, m.healthOf(a, f))
+	m.tell(slot, m.statusOf(a, f))
 	m.refreshHot(slot)
 }
 

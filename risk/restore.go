@@ -121,8 +121,10 @@ func (m *Machine) restoreAccount(s *scanner, slot uint32) error {
 	}
 	a.nameHash = s.word()
 	mode := s.byte()
-	a.mode = Mode(s.bound(uint64(mode&15), uint64(ModePortfolio)))
-	m.hot[local].health = Health(s.bound(uint64(mode>>4), uint64(HealthCount)-1))
+	a.mode = Mode(mode & 3)
+	told := capturedStatus(mode)
+	s.bound(uint64(told.health()), uint64(HealthCount)-1)
+	m.hot[local].told = uint8(told)
 	a.flags = accountOpen | accountFlags(s.byte())
 	a.master = uint32(s.bound(s.uint(), uint64(m.cfg.AccountsMax))) - 1
 	a.raw = s.wide()

@@ -49,6 +49,7 @@ func (m *Machine) RestoreShared(b []byte) error {
 	for i := range m.perpCount {
 		if m.perps[i].isListed {
 			m.refreshPerp(i)
+			m.openCumRoom(i)
 		}
 	}
 	m.relisted(ReasonNone)

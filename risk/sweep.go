@@ -62,7 +62,7 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 	}
 	m.sweptE12 = m.sweptE12.Add(f.equityE12)
 	s.Equity = s.Equity.Add(f.isoEquity)
-	s.add(h, &f, m.bandSimple(h, &f))
+	s.add(h, &f, m.standingSimple(h, &f).health())
 }
 
 // sumLend adds a portfolio account of kind hotLend.

@@ -40,93 +40,151 @@ func (m *Machine) priceNameKnown(c *Command, i int) bool {
 
 // priceAt rescales price i of a record to where it is held.
 func (m *Machine) priceAt(c *Command, i int) (int64, bool) {
-	decimals, limit := uint8(oracleE), int64(OraclePriceMax)
+	decimals := uint8(oracleE)
 	switch c.PriceKindAt(i) {
 	case PriceMark:
-		decimals, limit = m.perps[c.Ref[i]].priceDecimals(), PriceMax
+		decimals = m.perps[c.Ref[i]].priceDecimals()
 	case PriceSpot:
-		decimals, limit = m.spotPriceDecimals(m.spotAt(c.Ref[i])), PriceMax
+		decimals = m.spotPriceDecimals(m.spotAt(c.Ref[i]))
 	case PriceOracle, PriceTokenOracle:
 	}
-	v, ok := rescale(c, i, decimals)
-	if !ok || v > limit {
-		return v, false
-	}
-	_, ok = fixedpoint.Rescale(v, decimals, oracleE) // every price may enter an oracle price
-	return v, ok
+	return heldPrice(c, i, decimals)
 }
 
-// setPrices writes a tick that pricesVerdict passed.
+// setPrices writes a tick that pricesVerdict passed, and wakes those whose bound it passes.
 func (m *Machine) setPrices(group []Command) {
 	for g := range group {
 		c := &group[g]
 		for i := range int(c.Mode) {
 			v, _ := m.priceAt(c, i)
-			switch slot := c.Ref[i]; c.PriceKindAt(i) {
-			case PriceMark:
-				p := &m.perps[slot]
-				p.mark, p.markTimeMs = v, m.timeMs
-				m.refreshPerp(slot)
-			case PriceOracle:
-				m.perps[slot].oracleE10 = v
-			case PriceSpot:
-				m.spots[slot&^SpotBit].px = v
-			case PriceTokenOracle:
-				m.tokens[slot].givenE10 = v
-			}
+			m.setPrice(c.PriceKindAt(i), c.Ref[i], v)
 		}
 	}
-	m.repriceAll()
+	if m.isRepriceDue {
+		m.isRepriceDue = false
+		m.repriceAll()
+	}
 }
 
-// pricesPrepare writes a tick, tells the accounts whose band changed, and asks pools for
+// setPrice writes one price and derives what hangs on it.
+func (m *Machine) setPrice(kind PriceKind, slot uint32, v int64) {
+	switch kind {
+	case PriceMark:
+		p := &m.perps[slot]
+		p.mark, p.markTimeMs = v, m.timeMs
+		m.refreshPerp(slot)
+		m.perpMoved(slot)
+		m.repriceFed(slot)
+	case PriceOracle:
+		m.perps[slot].oracleE10 = v
+		m.repriceFed(slot)
+	case PriceSpot:
+		s := &m.spots[slot&^SpotBit]
+		s.px = v
+		if m.tokens[s.base].spot == slot&^SpotBit {
+			m.reprice(s.base)
+		}
+	case PriceTokenOracle:
+		m.tokens[slot].givenE10 = v
+		m.isRepriceDue = m.isRepriceDue || slot == m.numeraire // it enters every price of a perp
+		m.reprice(slot)
+	}
+}
+
+// pricesPrepare writes a tick, tells the accounts whose status changed, and asks pools for
 // the portfolio accounts whose perp equity fell below a dex's maintenance margin (margin
-// sharing, spec 1.3).
+// sharing, spec 1.3). It looks at the accounts that are awake, or at all of them: those that
+// keep their band have nothing to tell.
 func (m *Machine) pricesPrepare(group []Command) []Request {
 	m.setPrices(group)
 	m.openPass()
+	m.countTick()
+	b := &m.bands
 	requests := m.wishBuf[:0]
-	for local := range m.hot {
-		h := &m.hot[local]
-		slot := uint32(local)*m.cfg.Shards + m.cfg.Shard
-		switch h.kind() {
-		case hotNone, hotIdle:
-			continue
-		case hotStandard, hotUnified:
-			if equity, notional, maintenance, odd := m.hotCross(h); odd == 0 && m.isClear(h, equity, notional, maintenance) {
-				m.tell(slot, HealthHealthy)
-				continue
-			}
-			if f := m.hotMargin(h); f.isFast {
-				m.tell(slot, m.bandSimple(h, &f))
-				continue
-			}
-		case hotLend:
-			equity, notional, maintenance, odd := m.hotCross(h)
-			if _, isClear := m.isClearLend(h, local, equity, notional, maintenance); odd == 0 && isClear {
-				m.tell(slot, HealthHealthy)
-				continue
-			}
-			f := m.hotMargin(h)
-			net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(local))
-			if m.isSafeLend(h, &f, local, net) {
-				m.tell(slot, HealthHealthy)
-				continue
-			}
-		case hotFull:
+	if m.mustSweep() {
+		b.stats.Sweeps++
+		for local := range m.hot {
+			requests = m.look(uint32(local), requests)
 		}
-		a := &m.accounts[local]
-		f := m.lookAt(slot, a)
-		if a.mode == ModePortfolio && sharesMargin(f) {
-			m.touch(slot)
-			requests = m.wishes(slot, a, f, 0, requests)
-			m.join(slot)
-			continue
-		}
-		m.tell(slot, m.healthOf(a, f))
+		m.wishBuf = requests
+		return requests
 	}
+	const near, far = 4, 8
+	for i, n := 0, len(b.awake); i < n; i++ { // looking may wake others: never as of this tick
+		if i+far < n {
+			m.prefetchColumns(b.awake[i+far])
+		}
+		if i+near < n {
+			m.prefetchBlocks(b.awake[i+near])
+		}
+		requests = m.look(b.awake[i], requests)
+	}
+	b.stats.Woken += uint64(len(b.awake))
 	m.wishBuf = requests
 	return requests
+}
+
+// look evaluates one account at present prices, tells what changed, and appends what it asks
+// of the pools.
+func (m *Machine) look(local uint32, requests []Request) []Request {
+	h := &m.hot[local]
+	slot := local*m.cfg.Shards + m.cfg.Shard
+	if h.kind() <= hotIdle {
+		return requests
+	}
+	if s, ok := m.quickStatus(local, h); ok {
+		if s != h.status() {
+			m.tell(slot, s)
+		}
+		return requests
+	}
+	a := &m.accounts[local]
+	f := m.lookAt(slot, a)
+	s := m.statusOf(a, f)
+	if s&statusSharing != 0 {
+		m.touch(slot)
+		requests = m.wishes(slot, a, f, 0, requests)
+		m.join(slot)
+		return requests
+	}
+	m.tell(slot, s)
+	return requests
+}
+
+// quickStatus returns an account's status from its hot columns, exactly; false when they do
+// not do.
+func (m *Machine) quickStatus(local uint32, h *hotAccount) (status, bool) {
+	switch h.kind() {
+	case hotStandard, hotUnified:
+		if equity, notional, maintenance, odd := m.hotCross(h); odd == 0 && m.isClear(h, equity, notional, maintenance) {
+			return status(HealthHealthy), true
+		}
+		if f := m.hotMargin(h); f.isFast {
+			return m.standingSimple(h, &f), true
+		}
+	case hotLend:
+		equity, notional, maintenance, odd := m.hotCross(h)
+		if _, isClear := m.isClearLend(h, int(local), equity, notional, maintenance); odd == 0 && isClear {
+			return m.lentStatus(local), true
+		}
+		f := m.hotMargin(h)
+		net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(int(local)))
+		if m.isSafeLend(h, &f, int(local), net) {
+			return m.lentStatus(local), true
+		}
+	case hotNone, hotIdle, hotFull:
+	}
+	return 0, false
+}
+
+// lentStatus returns the status of a healthy account of kind hotLend: its debt may be past a
+// line of its own.
+func (m *Machine) lentStatus(local uint32) status {
+	s := status(HealthHealthy)
+	if m.lent[local] < 0 {
+		s |= status(m.lendingOf(&m.accounts[local])) << lendingShift
+	}
+	return s
 }
 
 // lookAt evaluates an account exactly, settling first what an import left open.
@@ -186,11 +244,14 @@ func (m *Machine) funding(group []Command) Reason {
 			p.cumE12, _ = fundingStep(p, rate)
 			p.rateE12 = rate
 			m.refreshPerp(group[g].Ref[i])
+			m.perpMoved(group[g].Ref[i])
+			m.fundingMoved(group[g].Ref[i])
 			m.emitOnce(Event{
 				Kind: EventFunding, Phase: phaseGlobal, Market: group[g].Ref[i], Token: NoSlot, Amount: fixedpoint.I128(rate), Decimals: 12,
 			})
 		}
 	}
+	m.keepEpoch()
 	return ReasonNone
 }
 

@@ -8,12 +8,13 @@ import "plimsoll/fixedpoint"
 // tracker.quiet, otherwise before it, and then its hash is still owed to it. A checkpoint
 // changes over from one to the other, and so visits no account.
 const (
-	accountEven    accountFlags = 1 << (5 + iota) // touched
+	accountCounted accountFlags = 1 << (4 + iota) // in the totals under way, when equal to this bit of tracker.quiet
+	accountEven                                   // touched
 	accountOdd                                    // touched, next to it
 	accountKept                                   // captured, when equal to this bit of tracker.quiet
 	accountStates  = accountHalted | accountUnvalued
 	accountTouched = accountEven | accountOdd
-	accountTracked = accountTouched | accountKept
+	accountTracked = accountTouched | accountKept | accountCounted
 )
 
 // tracker follows which accounts change, for the running state hash and for captures.
@@ -48,9 +49,11 @@ func (m *Machine) touchOwned(slot uint32) {
 	}
 }
 
-// touchFirst takes an account out of the running sum and captures it as it stands.
+// touchFirst takes an account out of the running sum, captures it as it stands and counts it
+// into the totals under way.
 func (m *Machine) touchFirst(local uint32, a *account) {
 	m.keep(local, a)
+	m.countFirst(local, a)
 	t := &m.track
 	switch a.flags & accountTouched {
 	case 0:

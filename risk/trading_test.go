@@ -243,7 +243,7 @@ func TestTighterTiersReachOpenPositions(t *testing.T) {
 	if s.Bands[HealthLiquidatable] != 1 || d.view(a).Margin.Health != HealthLiquidatable {
 		t.Errorf("bands %v, health %v, want liquidatable", s.Bands, d.view(a).Margin.Health)
 	}
-	if told := d.m.hot[a].health; told != HealthLiquidatable {
+	if told := d.m.hot[a].health(); told != HealthLiquidatable {
 		t.Errorf("told %v, want liquidatable", told)
 	}
 }

@@ -28,11 +28,17 @@ type Shards struct {
 	timeMs    int64
 }
 
-// NewShards returns empty machines that share accountsMax account slots.
+// NewShards returns empty machines that share accountsMax account slots and detect by bands.
 func NewShards(shards, accountsMax uint32) *Shards {
-	s := &Shards{published: make([][]risk.Totals, shards)}
-	for i := range shards {
-		s.Machines = append(s.Machines, risk.New(risk.Config{Shard: i, Shards: shards, AccountsMax: accountsMax}))
+	return NewShardsOf(risk.Config{Shards: shards, AccountsMax: accountsMax})
+}
+
+// NewShardsOf returns empty machines as a Config has it; Shard is theirs to count.
+func NewShardsOf(cfg risk.Config) *Shards {
+	s := &Shards{published: make([][]risk.Totals, cfg.Shards)}
+	for i := range cfg.Shards {
+		cfg.Shard = i
+		s.Machines = append(s.Machines, risk.New(cfg))
 	}
 	return s
 }

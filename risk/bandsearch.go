@@ -1,0 +1,252 @@
+package risk
+
+import "math/bits"
+
+// How far a box reaches is one number for all its prices: the move, at 2^-32 of the price, on
+// the way down; up it is the inverse, so that both are as far in ratio.
+const (
+	moveOne   = 1 << 32
+	moveMost  = moveOne / 4 * 3 // a quarter of the price, or four times it
+	moveLeast = moveOne >> codeBits
+	moveFine  = moveOne >> 12 // below this the widest box is found to the last code
+)
+
+// bandSizeMax bounds |size| x mark at a corner, in bits: sums of requirements stay in 128.
+const bandSizeMax = 66
+
+// openBox lists the prices that an account's figures read; false when it has one that cannot
+// be bounded. s is its status: sides on which nothing can change stay open.
+func (m *Machine) openBox(a *account, f *figures, s status) bool {
+	b := &m.bands
+	b.box, b.crossDexes = b.box[:0], 0
+	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {
+		size := m.positions.size[i]
+		if size == 0 {
+			continue
+		}
+		slot := uint32(m.positions.perp[i] &^ isolatedBit)
+		if m.positions.perp[i]&isolatedBit == 0 {
+			b.crossDexes |= 1 << m.hotPerps[slot].dex
+		}
+		adverse := uint8(sideLow)
+		if size < 0 {
+			adverse = sideHigh
+		}
+		if m.hotPerps[slot].unitPrice == 0 || !b.add(slot, i, m.hotPerps[slot].valueE12, adverse) {
+			return false
+		}
+	}
+	if (a.mode == ModePortfolio || m.owesAnything(a)) && !m.boxTokens(a, f) {
+		return false
+	}
+	for i := range b.box {
+		c := &b.box[i]
+		c.needs[c.adverse] = true
+		if c.isBoth || !s.isBest() {
+			c.needs = [2]bool{true, true}
+		}
+	}
+	return true
+}
+
+// add appends a coordinate.
+func (b *bands) add(number, place uint32, price int64, adverse uint8) bool {
+	if price <= 0 || price > codePrice {
+		return false
+	}
+	b.box = append(b.box, coordinate{number: number, place: place, price: uint64(price), code: codeOf(uint64(price)), adverse: adverse})
+	return true
+}
+
+// boxTokens adds the tokens whose borrow oracle price a portfolio account reads: what it lends
+// as collateral, what it owes, and settlement tokens other than the numeraire.
+func (m *Machine) boxTokens(a *account, f *figures) bool {
+	items := m.balances.of(&a.balances)
+	for i := range items {
+		b := &items[i]
+		q := uint32(b.key)
+		if b.key&dexBit != 0 || q == m.numeraire {
+			continue
+		}
+		t := &m.tokens[q]
+		isCollateral := t.ltvE12 > 0 && b.lend.Sign() > 0
+		owes := b.lend.Sign() < 0 || b.cash.Sign() < 0
+		isSettled := t.isBorrowable || m.settlesDex(f, q) && m.params.OffsetMode != OffsetNone
+		if !isCollateral && !owes && !isSettled {
+			continue
+		}
+		adverse := uint8(sideLow)
+		if owes {
+			adverse = sideHigh
+		}
+		if isCollateral && owes || !m.bands.add(PerpsMax+q, uint32(i), t.oracleE10, adverse) {
+			return false
+		}
+		m.bands.box[len(m.bands.box)-1].isBoth = isSettled
+	}
+	return m.numeraireIsFixed() && m.dexTokensHaveBalances(a, f)
+}
+
+// numeraireIsFixed reports that the numeraire is worth one of itself, as from the first tick on.
+func (m *Machine) numeraireIsFixed() bool { return m.tokens[m.numeraire].oracleE10 == oracleOne }
+
+// dexTokensHaveBalances reports that every settlement token of the account's dexes whose price
+// is read has a balance to keep its bounds with.
+func (m *Machine) dexTokensHaveBalances(a *account, f *figures) bool {
+	for i := range f.usedN {
+		q := m.dexes[f.used[i]].collateral
+		isRead := q != m.numeraire && (m.tokens[q].isBorrowable || m.params.OffsetMode != OffsetNone)
+		if isRead && m.balanceOf(a, uint16(q)) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// reach sets the bounds of the box to a move; false when they would leave what can be counted.
+func (m *Machine) reach(move uint64) bool {
+	up, _ := bits.Div64(1, 0, moveOne-move) // its inverse
+	for i := range m.bands.box {
+		c := &m.bands.box[i]
+		c.bound = [2]uint32{}
+		if c.needs[sideLow] {
+			c.bound[sideLow] = min(codeAbove(c.price-scaled(c.price, move)), c.code)
+		}
+		if c.needs[sideHigh] {
+			far := min(c.price+scaled(c.price, up-moveOne), codePrice)
+			c.bound[sideHigh] = max(codeBelow(far), c.code)
+		}
+		if c.isToken() && !c.grain() || !c.isToken() && !m.isCountable(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// scaled returns price x factor, the factor at 2^-32, rounded down, or all ones.
+func scaled(price, factor uint64) uint64 {
+	hi, lo := bits.Mul64(price, factor)
+	if hi>>32 != 0 {
+		return codePrice
+	}
+	return hi<<32 | lo>>32
+}
+
+// grain takes a token's bounds inwards to what a balance can keep, if the price stays inside.
+func (c *coordinate) grain() bool {
+	for side := range uint8(2) {
+		if c.bound[side] != 0 {
+			c.bound[side] = grained(side, c.bound[side])
+		}
+	}
+	return c.holds()
+}
+
+// isCountable reports that the notional at the far end of a position's box can be summed.
+func (m *Machine) isCountable(c *coordinate) bool {
+	size := m.positions.size[c.place]
+	far := c.price
+	if c.bound[sideHigh] != 0 {
+		far = c.end(sideHigh)
+	}
+	return bits.Len64(uint64(max(size, -size)))+bits.Len64(far/1_000_000+1) <= bandSizeMax
+}
+
+// try sets the box to a move and checks it.
+func (m *Machine) try(a *account, s status, move uint64) bool {
+	return m.reach(move) && m.isSafe(a, s)
+}
+
+// widest returns a move whose box is safe, close to the widest; false when none is. It halves
+// from the most that is asked for, and then goes back up a quarter at a time; near a line it
+// goes on to the last code, since there the box is passed again soon.
+func (m *Machine) widest(a *account, s status) (move uint64, ok bool) {
+	for move = moveMost; !m.try(a, s, move); move /= 2 {
+		if move < moveLeast {
+			return 0, m.try(a, s, 0)
+		}
+	}
+	if move == moveMost {
+		return move, true
+	}
+	low, high, steps := move, 2*move, 2
+	if move < moveFine {
+		steps = 2 * codeBits
+	}
+	for ; steps > 0 && high-low > 1; steps-- {
+		if middle := low + (high-low)/2; m.try(a, s, middle) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, m.reach(low)
+}
+
+// band gives an account a band; false when it must stay awake: margin is shared on every tick,
+// a price is unknown, its last told status is not the one it has, or it stands on a line.
+func (m *Machine) band(local uint32) bool {
+	a := &m.accounts[local]
+	if a.flags&accountUnvalued != 0 {
+		return false
+	}
+	f := m.evaluate(a)
+	s := m.statusOf(a, f)
+	if s != m.hot[local].status() || f.unpriced || !m.openBox(a, f, s) {
+		return false
+	}
+	if m.recall(a) && m.isSafe(a, s) {
+		return true
+	}
+	if _, ok := m.widest(a, s); !ok {
+		return false
+	}
+	m.settleBox(a, local)
+	m.bands.stats.Rebanded++
+	return true
+}
+
+// recall sets the box to the bounds that the account keeps; false when one is missing or
+// passed.
+func (m *Machine) recall(a *account) bool {
+	for i := range m.bands.box {
+		c := &m.bands.box[i]
+		for side := range uint8(2) {
+			c.bound[side] = 0
+			if c.needs[side] {
+				c.bound[side] = m.boundAt(a, c, side)
+			}
+		}
+		if !c.holds() {
+			return false
+		}
+	}
+	return true
+}
+
+// settleBox keeps the bounds of the box. One that stands inside of the new one, and not less
+// than half as far from the price, stays: so a passed bound mostly costs one new entry.
+func (m *Machine) settleBox(a *account, local uint32) {
+	for i := range m.bands.box {
+		c := &m.bands.box[i]
+		for side := range uint8(2) {
+			kept := m.boundAt(a, c, side)
+			switch {
+			case !c.needs[side]:
+				if kept != 0 {
+					m.keepBound(a, c, side, 0)
+				}
+			case kept == 0 || !isWorthKeeping(side, kept, c):
+				m.keepBound(a, c, side, c.bound[side])
+				m.insertBound(c, side, local)
+			}
+		}
+	}
+}
+
+func isWorthKeeping(side uint8, kept uint32, c *coordinate) bool {
+	if side == sideLow {
+		return kept >= c.bound[side] && kept <= c.code && c.code-kept >= (c.code-c.bound[side])/2
+	}
+	return kept <= c.bound[side] && kept >= c.code && kept-c.code >= (c.bound[side]-c.code)/2
+}

@@ -1,0 +1,68 @@
+package risk
+
+// Probes do the work of a tick without its effects, for the engine to measure what it
+// costs on this machine's own accounts: they change nothing that anybody can tell.
+
+// probeStride spreads probed accounts over memory, so that each is met cold, as one that a
+// price has woken. It is a prime above any number of accounts, and so meets all of them.
+const probeStride = 2_654_435_761
+
+// probed returns how many places of the account table may hold an account: slots are given
+// out in order.
+func (m *Machine) probed() uint64 {
+	return min(uint64(len(m.hot)), (uint64(m.accountCount)+uint64(m.cfg.Shards)-1)/uint64(m.cfg.Shards))
+}
+
+// ProbeWake evaluates that many accounts in no order of memory, as a tick does with those
+// that are awake, from place number from of that order on. The sum depends on every account
+// looked at, and means nothing.
+func (m *Machine) ProbeWake(from, accounts int) (sum uint64) {
+	m.openPass()
+	population := m.probed()
+	if population == 0 {
+		return 0
+	}
+	place := func(i int) uint32 { return uint32(uint64(from+i) % population * probeStride % population) }
+	const near, far = 4, 8
+	for i := range accounts {
+		m.prefetchColumns(place(i + far))
+		m.prefetchBlocks(place(i + near))
+		sum += m.probe(place(i))
+	}
+	return sum
+}
+
+// ProbePass evaluates that many accounts side by side, as a tick does that passes over all.
+func (m *Machine) ProbePass(from, accounts int) (sum uint64) {
+	m.openPass()
+	population := m.probed()
+	if population == 0 {
+		return 0
+	}
+	for i := range accounts {
+		sum += m.probe(uint32(uint64(from+i) % population))
+	}
+	return sum
+}
+
+// probe evaluates an account as look does, and tells nobody.
+func (m *Machine) probe(local uint32) uint64 {
+	h := &m.hot[local]
+	if h.kind() <= hotIdle {
+		return 0
+	}
+	s, ok := m.quickStatus(local, h)
+	if !ok {
+		a := &m.accounts[local]
+		s = m.statusOf(a, m.evaluate(a))
+	}
+	return uint64(s) + h.fixedE12.Lo
+}
+
+// BandCounts is BandStats without Banded, which takes a look at every account.
+func (m *Machine) BandCounts() BandStats {
+	b := &m.bands
+	s := b.stats
+	s.Awake, s.Entries, s.Live = uint64(len(b.awake)), uint64(b.store.entries), uint64(b.gc.kept)
+	return s
+}
