@@ -10,10 +10,13 @@ SEED     ?=
 ROUNDS   ?= 50
 BENCH    ?= .
 COUNT    ?= 1
-BASELINE ?= $(firstword $(wildcard bench/baseline/*.txt))
+BASE     ?=
+LARGE    ?=
+# Rows that no large crowd is built for, most of them guarded against allocations.
+SHORT_ROWS = ^Benchmark(OrderCheck|Fill|Tick|DecodeOrder|EncodeAccount|RingHop)$$/^(mode=.*|text=compact|ring=spsc)$$/^(accounts=10000?|ref=fastjson_parse|batch=32)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help check format format-check vet lint arch invariants test race sim crash fuzz bench bench-compare run build clean
+.PHONY: help check format format-check vet lint arch invariants test race sim crash fuzz bench bench-compare bench-compare-short bench-results run build clean
 
 help: ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -72,11 +75,18 @@ fuzz: ## every fuzz target, FOR=20s each
 bench: ## all benchmarks: BENCH=regexp, COUNT=1
 	$(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT)
 
-bench-compare: ## ten runs against BASELINE, a file of bench/baseline
-	@test -n "$(BASELINE)" || { echo "no baseline: put a run of 'make bench COUNT=10' into bench/baseline/"; exit 1; }
-	@mkdir -p bin
-	$(GO) test ./... -run '^$$' -bench '$(BENCH)' -benchmem -count 10 > bin/bench.txt
-	$(TOOL) benchstat $(BASELINE) bin/bench.txt
+# Both sides are built and run here and now, in turn: only so do times compare on a shared machine.
+COMPARE = cd internal/tools && $(GO) run ./benchcompare -root ../..
+
+bench-compare: ## this tree against the commit it branched off: BENCH=regexp, BASE=commit, COUNT=10, LARGE=1
+	$(COMPARE) -base '$(BASE)' -bench '$(BENCH)' -rounds $(if $(filter-out 1 2 3 4,$(COUNT)),$(COUNT),10) -short=$(if $(LARGE),false,true)
+
+bench-compare-short: ## the same for CI: few rows, a minute, fails on new allocations or x 1.5 seen twice
+	cd internal/tools && $(GO) test ./benchcompare ./benchresults
+	$(COMPARE) -base '$(BASE)' -bench '$(SHORT_ROWS)' -packages ./bench -rounds 6 -benchtime 10ms -slowdown 0.5
+
+bench-results: ## bench/RESULTS.md from one run of what its table asks for, about half an hour: LARGE=1 adds ten million accounts
+	cd internal/tools && $(GO) run ./benchresults -root ../.. -large=$(if $(LARGE),true,false)
 
 build: ## bin/plimsoll
 	$(GO) build -trimpath -o bin/plimsoll ./cmd/plimsoll

@@ -27,6 +27,9 @@ const (
 // journal, in frames of 1,024 commands, takes a snapshot of them under 200,000 orders a
 // second, starts again from it, and once more from the journal alone.
 func BenchmarkMillion(b *testing.B) {
+	if testing.Short() {
+		b.Skip("builds a million accounts")
+	}
 	for range b.N {
 		dir := b.TempDir()
 		cfg := durableConfig()

@@ -15,21 +15,26 @@ import (
 	"plimsoll/risk"
 )
 
-// BenchmarkMemory builds a venue of a million accounts as the daemon holds it and reports what
-// the process grew by, in bytes for each account: the api's names (addresses of 42 bytes),
-// then the engine with its rings, history and machine. Resident memory is what the kernel
-// says, after the collector has given back what it can; the caller's scratch is not in it.
+// BenchmarkMemory builds a venue of a million accounts, and of ten with PLIMSOLL_BENCH_LARGE
+// set, as the daemon holds it, every account with its band, and reports what the process grew
+// by, in bytes for each account: the api's names (addresses of 42 bytes), then the engine with
+// its rings, history and machine. Resident memory is what the kernel says, after the collector
+// has given back what it can; the caller's scratch is not in it.
 //
-//	B/account         all of it: the goal is 400
+//	B/account         all of it: the goal is 500
 //	names-B/account   the directory alone
 //	heap-B/account    live heap, as the collector counts it
 func BenchmarkMemory(b *testing.B) {
-	for _, s := range []shape{
-		{accounts: million, mode: risk.ModeStandard},
-		{accounts: million, mode: risk.ModeUnified},
-		{accounts: million, mode: risk.ModePortfolio},
-		{accounts: million, mode: risk.ModeUnified, isShuffled: true},
-	} {
+	if testing.Short() {
+		b.Skip("builds a million accounts")
+	}
+	shapes := []shape{{accounts: million, mode: risk.ModeUnified, isShuffled: true}}
+	for _, accounts := range tickAccounts() {
+		for _, mode := range eachMode() {
+			shapes = append(shapes, shape{accounts: accounts, mode: mode})
+		}
+	}
+	for _, s := range shapes {
 		b.Run(s.String(), func(b *testing.B) {
 			if os.Getenv(aloneEnv) != "" {
 				memoryOf(b, s)
@@ -85,6 +90,9 @@ func memoryOf(b *testing.B, s shape) {
 	names := resident(b) - start
 	e := newEngine(b, w, 1)
 	load(b, e, w)
+	if _, err := e.ReadAll(func(_ int, m *risk.Machine) { settleBands(m) }); err != nil {
+		b.Fatal(err)
+	}
 	all, heap := resident(b)-start, liveHeap()-startHeap
 	for b.Loop() { // once: a check that all of it is there
 		sums := sumsOf(b, e)

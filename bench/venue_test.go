@@ -158,6 +158,7 @@ type crowd struct {
 	gross [perpCount]int64  // Σ |size| by perp
 	net   [perpCount]int64  // Σ size by perp
 	funds fixedpoint.Int128 // Σ cash
+	held  int               // positions of all; a size of 0 is none
 }
 
 // draw draws a crowd: four different perps each, 500 to 5,000 dollars in each, long or short,
@@ -182,6 +183,7 @@ func draw(s shape) *crowd {
 			}
 			w.net[p] += size
 			w.size, w.perp = append(w.size, size), append(w.perp, uint16(p))
+			w.held++
 		}
 		w.cash[i] = notional/100*40 + rng.Int64N(notional/100*260)
 		if s.near > 0 && rng.IntN(s.near) == 0 {
@@ -205,7 +207,9 @@ func (w *crowd) settle(take taker) {
 		one(w.open(i))
 		one(w.deposit(i))
 		for k := 0; k < positions && !w.isShuffled; k++ {
-			one(w.fill(i, k))
+			if w.size[i*positions+k] != 0 {
+				one(w.fill(i, k))
+			}
 		}
 	}
 	if w.isShuffled {
@@ -282,8 +286,8 @@ func (w *crowd) check(b *testing.B, s *risk.Sums, prices []int64) {
 		notional = notional.Add(fixedpoint.Mul64(w.gross[p], mark))
 		equity = equity.Add(fixedpoint.Mul64(w.net[p], mark-marketAt(p).price))
 	}
-	if s.Accounts != uint64(w.accounts) || s.Positions != uint64(w.accounts*positions) {
-		b.Fatalf("passed %d accounts with %d positions, want %d with %d", s.Accounts, s.Positions, w.accounts, w.accounts*positions)
+	if s.Accounts != uint64(w.accounts) || s.Positions != uint64(w.held) {
+		b.Fatalf("passed %d accounts with %d positions, want %d with %d", s.Accounts, s.Positions, w.accounts, w.held)
 	}
 	if want := hundredfold(notional); s.Notional != want {
 		b.Fatalf("notional %v, want %v", s.Notional, want)
@@ -305,7 +309,13 @@ func hundredfold(v fixedpoint.Int128) fixedpoint.Int128 {
 // newMachine returns a machine with a crowd on it.
 func newMachine(b *testing.B, w *crowd) *risk.Machine {
 	b.Helper()
-	m := risk.New(risk.Config{Shards: 1, AccountsMax: uint32(w.accounts)})
+	return newMachineThat(b, w, risk.DetectBands)
+}
+
+// newMachineThat returns one that detects crossings in the given way.
+func newMachineThat(b *testing.B, w *crowd, detect risk.Detect) *risk.Machine {
+	b.Helper()
+	m := risk.New(risk.Config{Shards: 1, AccountsMax: uint32(w.accounts), Detect: detect})
 	w.settle(machineTaker(b, m))
 	return m
 }

@@ -5,16 +5,17 @@ import "plimsoll/fixedpoint"
 // account is one account's fixed columns. Positions and balances stand in slabs, resting
 // orders in a list.
 type account struct {
-	raw        i128 // cash of the main dex, collateral units; other dexes: balances with dexBit
-	positions  span
-	balances   span
-	orderHead  uint32
-	orderTail  uint32
-	master     uint32
-	orderCount uint16
-	mode       Mode
-	flags      accountFlags
-	nameHash   uint64
+	raw         i128 // cash of the main dex, collateral units; other dexes: balances with dexBit
+	positions   span
+	balances    span
+	orderHead   uint32
+	orderTail   uint32
+	master      uint32
+	orderCount  uint16
+	mode        Mode
+	flags       accountFlags
+	nameHash    uint64
+	liquidation uint32 // place in liquidations, plus one; 0 = none
 }
 
 type accountFlags uint8
@@ -23,6 +24,7 @@ const (
 	accountOpen accountFlags = 1 << iota
 	accountHalted
 	accountUnvalued // imported before its perps had marks: totals still hold what dexes are worth
+	accountLiquidating
 	// touch.go has the bits that are no state.
 )
 

@@ -8,11 +8,14 @@ import (
 
 // Phases order the events of one Seq; account slots order them within a phase.
 const (
-	phaseResult  = 0
-	phaseGlobal  = 1 // without an account, emitted once
-	phaseOrders  = 2
-	phaseLending = 3
-	phaseHealth  = 4
+	phaseResult      = 0
+	phaseGlobal      = 1 // without an account, emitted once
+	phaseOrders      = 2
+	phaseLending     = 3
+	phaseHealth      = 4
+	phaseEnded       = 5 // liquidation that ended by itself; by account
+	phaseLiquidation = 6 // by place in the order of liquidation
+	phaseADL         = 7 // by place in the order of allocation
 )
 
 // ledger is what this shard moved of a token outside accounts and pools: with them it
@@ -46,6 +49,7 @@ type Machine struct {
 	accounts  []account
 	hot       []hotAccount
 	lent      []int64  // scaled supply or debt of the numeraire, of hotLend accounts
+	fixedE12  []i128   // cash that counts as equity, plus funding already settled, at 1e-12
 	opened    []uint64 // bit per account slot of all shards
 	positions positionSlab
 	balances  slab[balance]
@@ -55,11 +59,22 @@ type Machine struct {
 	own      []Totals
 	foreign  []Totals
 	base     []Totals   // totals of all shards before a joint group
-	sums     []poolSums // scratch of grantAll
+	sums     []poolSums // of a joint group: what is granted moves them
 	ledgers  []ledger   // by token
 	clients  []string   // by number, "" = none
 	track    tracker
 	counting counting
+
+	isScratch    bool          // what-if: no liquidation begins or goes on
+	liquidations []liquidation // under way, in no order; accounts know their place
+	round        int           // of a joint group
+	askBuf       []Request
+	heldBuf      []held
+	deficits     []deficit
+	needs        []need
+	shares       []share
+	ranking      []Request // scratch: the merged list of a round, in another order
+	holders      []uint32
 
 	events       []Event
 	changed      []uint16
@@ -72,6 +87,7 @@ type Machine struct {
 	sweptE12     i128             // running equity of a sweep's simple accounts
 	sweepSubUnit int64
 	passTerms    passTerms // what the hot columns were derived with
+	pass         pass
 	bands        bands
 	corner       corner
 	firstFed     [PerpsMax]uint32 // first token whose borrow oracle price a perp enters, plus one
@@ -93,7 +109,7 @@ func New(cfg Config) *Machine {
 		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax),
 		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
 		accounts: make([]account, mine), hot: make([]hotAccount, mine),
-		lent: make([]int64, mine), opened: make([]uint64, cfg.AccountsMax/64+1),
+		lent: make([]int64, mine), fixedE12: make([]i128, mine), pass: newPass(), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
 		bands: bands{awake: make([]uint32, 0, mine)},
@@ -135,16 +151,8 @@ func (m *Machine) tokenLedger(slot uint32) *ledger { return &m.ledgers[slot] }
 func (m *Machine) Plan(group []Command) Plan {
 	c := &group[0]
 	switch c.Kind { //nolint:exhaustive // the rest decides alone
-	case KindTransfer, KindTrade:
+	case KindTransfer, KindTrade, KindPrices, KindClock:
 		return PlanJoint
-	case KindPrices:
-		if len(m.pools) > 0 {
-			return PlanJoint
-		}
-	case KindClock:
-		if len(m.pools) > 0 {
-			return PlanTotals
-		}
 	case KindSupply, KindUnsupply, KindBorrow, KindRepay:
 		if m.owns(c.Account()) {
 			return PlanTotals
@@ -182,7 +190,7 @@ func (m *Machine) begin(group []Command) Reason {
 	c := &group[0]
 	m.seq = c.Seq
 	m.events, m.changed, m.changedBits = m.events[:0], m.changed[:0], 0
-	m.joined = m.joined[:0]
+	m.joined, m.round = m.joined[:0], roundGrants
 	m.isTick = c.Kind == KindPrices
 	m.answer = Event{Kind: EventResult, Ticket: c.Ticket, Account: NoAccount, Market: NoSlot, Token: NoSlot}
 	switch {
@@ -353,12 +361,8 @@ func (m *Machine) dispatch(group []Command) Reason {
 		return m.trigger(c)
 	case KindFill:
 		return m.fill(c)
-	case KindPrices:
-		return m.prices(group)
 	case KindFunding:
 		return m.funding(group)
-	case KindClock:
-		return m.clock(c)
 	case KindHalt, KindResume:
 		return m.halt(c)
 	case KindOpenClient:
@@ -385,37 +389,41 @@ func (m *Machine) placeOrder(c *Command) Reason {
 	return reason
 }
 
-// prices applies a tick that needs no pool.
-func (m *Machine) prices(group []Command) Reason {
-	if reason := m.pricesVerdict(group); reason != ReasonNone {
-		return reason
-	}
-	m.pricesPrepare(group)
-	m.finishJoined()
-	return ReasonNone
-}
-
-func (m *Machine) clock(c *Command) Reason {
+func (m *Machine) clockVerdict(c *Command) Reason {
 	if c.TimeMs <= 0 {
 		return m.refuseField(ReasonInvalidAmount, 0)
 	}
+	return ReasonNone
+}
+
+// clockPrepare accrues interest; liquidations have steps that time alone makes due.
+func (m *Machine) clockPrepare() []Request {
 	for i := range m.pools {
 		m.accruePool(i, m.timeMs)
 	}
 	m.indicesMoved()
 	m.keepEpoch()
-	return ReasonNone
+	m.wishBuf = m.appendDue(m.wishBuf[:0])
+	return m.wishBuf
 }
 
 // Do runs a group through a machine that is alone.
 func (m *Machine) Do(group []Command) []Event {
 	if m.Plan(group) == PlanJoint {
-		v := m.Verdict(group)
-		requests := m.Prepare(group, v)
-		slices.SortFunc(requests, CompareRequests)
-		m.Finish(group, requests)
+		m.doJoint(group)
 		return m.events
 	}
 	m.Apply(group)
 	return m.events
+}
+
+// doJoint runs a joint group through a machine that is alone.
+func (m *Machine) doJoint(group []Command) Verdict {
+	v := m.Verdict(group)
+	requests, isMore := m.Prepare(group, v), true
+	for isMore {
+		slices.SortFunc(requests, CompareRequests)
+		requests, isMore = m.Finish(group, requests)
+	}
+	return v
 }

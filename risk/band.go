@@ -18,19 +18,24 @@ package risk
 //
 // All of this is derived: it changes no outcome, is not hashed and not captured.
 type bands struct {
-	pairs      [PerpsMax + TokensMax]*wheelPair // by coordinate number; nil while nobody has a bound
-	store      wheelStore
-	awake      []uint32 // places in accounts; tried of them have no band as prices stand
-	tried      int
-	ticks      uint32       // since tried was last set back
-	passed     []wheelEntry // scratch
-	box        []coordinate // scratch
-	crossDexes uint32       // of the box: a bit for each dex with a cross position
-	limit      int          // accounts looked at one by one, 0 = not set
-	epoch      epoch
-	gc         wheelSweep
-	audited    int // the audit goes on here
-	stats      BandStats
+	pairs       [PerpsMax + TokensMax]*wheelPair // by coordinate number; nil while nobody has a bound
+	store       wheelStore
+	awake       []uint32 // places in accounts; tried of them could not be given a band
+	tried       int
+	retried     int          // the next of those to be tried again
+	banded      int          // accounts with a band
+	tokenBounds int          // bounds of balances that are not zero
+	owed        []owedChain  // entries whose accounts are still to be woken
+	passing     passing      // scratch
+	box         []coordinate // scratch
+	quick       quickBox     // scratch
+	crossDexes  uint32       // of the box: a bit for each dex with a cross position
+	isOff       bool         // a price of the box has no code
+	limit       int          // accounts looked at one by one, 0 = not set
+	epoch       epoch
+	gc          wheelSweep
+	audited     int // the audit goes on here
+	stats       BandStats
 }
 
 // wheelPair is the wheels of one price. at is the code of the price up to which they have
@@ -49,18 +54,27 @@ const (
 // coordinate is one price that an account's figures read, with the bounds of the box under
 // construction.
 type coordinate struct {
-	number  uint32    // perp slot, or PerpsMax + token slot
-	place   uint32    // of the position, or of the balance within the account; noPlace = bounds not kept
-	price   uint64    // mark less funding at 1e-12, or borrow oracle price at 1e-10
-	code    uint32    // of price
-	adverse uint8     // the side on which the account loses
-	isBoth  bool      // a settlement token's own price: enters both ways
-	needs   [2]bool   // the sides that are bounded
-	bound   [2]uint32 // codes; 0 = open
-	saved   savedPrice
+	number    uint32    // perp slot, or PerpsMax + token slot
+	place     uint32    // of the position, or of the balance within the account; noPlace = bounds not kept
+	price     uint64    // mark less funding at 1e-12, or borrow oracle price at 1e-10
+	code      uint32    // of price
+	adverse   uint8     // the side on which the account loses
+	isBoth    bool      // a settlement token's own price: enters both ways
+	isSwapped bool      // the machine has the price of its lower end
+	needs     [2]bool   // the sides that are bounded
+	bound     [2]uint32 // codes; 0 = open
+	saved     savedPrice
 }
 
 func (c *coordinate) isToken() bool { return c.number >= PerpsMax }
+
+// grainBits returns how many codes, in bits, lie between bounds that can be kept.
+func (c *coordinate) grainBits() uint {
+	if c.isToken() {
+		return tokenGrain
+	}
+	return 0
+}
 
 // end returns the price at an end of the box. An open end is not read: what it would have to
 // say lies on the other side.
@@ -88,9 +102,13 @@ func isOutside(side uint8, bound, code uint32) bool {
 	return code > bound
 }
 
-// wake has an account looked at on every tick until it has a band.
+// wake has an account looked at on every tick until it has a band. It must be called before
+// its hot columns change.
 func (m *Machine) wake(local uint32) {
 	if h := &m.hot[local]; m.cfg.Detect == DetectBands && !h.isAwake() {
+		if h.kind() > hotIdle {
+			m.bands.banded--
+		}
 		h.told |= toldAwake
 		m.bands.awake = append(m.bands.awake, local)
 	}
@@ -133,10 +151,17 @@ func (m *Machine) moved(number uint32, pair *wheelPair, code uint32) {
 	if code > from {
 		side = sideHigh
 	}
-	b := &m.bands
-	b.passed = pair.sides[side].pass(&b.store, from, max(code, codeOne), b.passed[:0])
-	if len(b.passed) > 0 {
-		m.wakePassed(number, side, b.passed)
+	b, w, to := &m.bands, &pair.sides[side], max(code, codeOne)
+	p := &b.passing
+	p.entries, p.chains, p.limit = p.entries[:0], p.chains[:0], m.sweepAbove()-len(b.awake)
+	m.leaveBucket(number, side, from, to)
+	w.pass(&b.store, from, to, p)
+	switch {
+	case len(p.entries)+len(p.chains) == 0:
+	case len(p.entries) > p.limit || len(p.chains) > 0:
+		m.owe(number, side, w)
+	default:
+		m.wakePassed(number, side, p.entries)
 	}
 }
 
@@ -151,25 +176,33 @@ func (m *Machine) wakePassed(number uint32, side uint8, passed []wheelEntry) {
 		if i+near < len(passed) {
 			m.prefetchBlocks(passed[i+near].local)
 		}
-		if m.hasBound(number, side, e) {
-			m.dropBound(number, side, e)
+		if m.takeBound(number, side, e) {
 			m.wake(e.local)
 		}
 	}
 	m.bands.stats.Popped += uint64(len(passed))
 }
 
-// insertBound puts a bound into its wheel.
-func (m *Machine) insertBound(c *coordinate, side uint8, local uint32) {
+// insertBound puts a bound into the wheel of a price, whose present code is given.
+func (m *Machine) insertBound(number uint32, side uint8, code uint32, e wheelEntry) {
 	b := &m.bands
-	pair := b.pairs[c.number]
+	pair := b.pairs[number]
 	if pair == nil {
-		pair = &wheelPair{at: c.code}
+		pair = &wheelPair{at: code}
 		pair.sides[sideHigh].isUpper = true
-		b.pairs[c.number] = pair
+		b.pairs[number] = pair
 	}
-	pair.sides[side].insert(&b.store, wheelEntry{local: local, code: c.bound[side]})
+	pair.sides[side].insert(&b.store, e)
 	if b.gc.isOpen {
 		m.collect(collectPerInsert)
 	}
+}
+
+// slipped returns a bound, with -tags bandmutant one of its steps too far out: the storm of
+// risktest must find that.
+func slipped(side uint8, bound uint32, stepBits uint) uint32 {
+	if side == sideLow {
+		return bound - boundSlip<<stepBits
+	}
+	return bound + boundSlip<<stepBits
 }

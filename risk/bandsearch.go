@@ -18,7 +18,7 @@ const bandSizeMax = 66
 // be bounded. s is its status: sides on which nothing can change stay open.
 func (m *Machine) openBox(a *account, f *figures, s status) bool {
 	b := &m.bands
-	b.box, b.crossDexes = b.box[:0], 0
+	b.box, b.crossDexes, b.isOff = b.box[:0], 0, false
 	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {
 		size := m.positions.size[i]
 		if size == 0 {
@@ -32,11 +32,12 @@ func (m *Machine) openBox(a *account, f *figures, s status) bool {
 		if size < 0 {
 			adverse = sideHigh
 		}
-		if m.hotPerps[slot].unitPrice == 0 || !b.add(slot, i, m.hotPerps[slot].valueE12, adverse) {
+		if m.hotPerps[slot].unitPrice == 0 {
 			return false
 		}
+		b.add(slot, i, m.hotPerps[slot].valueE12, adverse)
 	}
-	if (a.mode == ModePortfolio || m.owesAnything(a)) && !m.boxTokens(a, f) {
+	if (a.mode == ModePortfolio || m.hasDebt(a)) && !m.boxTokens(a, f) {
 		return false
 	}
 	for i := range b.box {
@@ -49,13 +50,21 @@ func (m *Machine) openBox(a *account, f *figures, s status) bool {
 	return true
 }
 
-// add appends a coordinate.
-func (b *bands) add(number, place uint32, price int64, adverse uint8) bool {
-	if price <= 0 || price > codePrice {
-		return false
+// hasDebt reports that an account owes a pool something.
+func (m *Machine) hasDebt(a *account) bool {
+	for _, b := range m.balances.of(&a.balances) {
+		if b.lend.Sign() < 0 {
+			return true
+		}
 	}
-	b.box = append(b.box, coordinate{number: number, place: place, price: uint64(price), code: codeOf(uint64(price)), adverse: adverse})
-	return true
+	return false
+}
+
+// add appends a coordinate. A price without a code is not one to make a box around, but a side
+// of an older box may hold it.
+func (b *bands) add(number, place uint32, price int64, adverse uint8) {
+	b.isOff = b.isOff || price <= 0 || price > codePrice
+	b.box = append(b.box, coordinate{number: number, place: place, price: uint64(price), code: priceCode(price), adverse: adverse})
 }
 
 // boxTokens adds the tokens whose borrow oracle price a portfolio account reads: what it lends
@@ -79,9 +88,10 @@ func (m *Machine) boxTokens(a *account, f *figures) bool {
 		if owes {
 			adverse = sideHigh
 		}
-		if isCollateral && owes || !m.bands.add(PerpsMax+q, uint32(i), t.oracleE10, adverse) {
+		if isCollateral && owes {
 			return false
 		}
+		m.bands.add(PerpsMax+q, uint32(i), t.oracleE10, adverse)
 		m.bands.box[len(m.bands.box)-1].isBoth = isSettled
 	}
 	return m.numeraireIsFixed() && m.dexTokensHaveBalances(a, f)
@@ -110,17 +120,26 @@ func (m *Machine) reach(move uint64) bool {
 		c := &m.bands.box[i]
 		c.bound = [2]uint32{}
 		if c.needs[sideLow] {
-			c.bound[sideLow] = min(codeAbove(c.price-scaled(c.price, move)), c.code)
+			c.bound[sideLow] = lowerBound(c.price, c.code, move)
 		}
 		if c.needs[sideHigh] {
-			far := min(c.price+scaled(c.price, up-moveOne), codePrice)
-			c.bound[sideHigh] = max(codeBelow(far), c.code)
+			c.bound[sideHigh] = upperBound(c.price, c.code, up)
 		}
 		if c.isToken() && !c.grain() || !c.isToken() && !m.isCountable(c) {
 			return false
 		}
 	}
 	return true
+}
+
+// lowerBound returns the bound that lies a move below a price of a code, or that code.
+func lowerBound(price uint64, code uint32, move uint64) uint32 {
+	return min(codeAbove(price-scaled(price, move)), code)
+}
+
+// upperBound returns the bound at up times a price of a code, or that code.
+func upperBound(price uint64, code uint32, up uint64) uint32 {
+	return max(codeBelow(min(price+scaled(price, up-moveOne), codePrice)), code)
 }
 
 // scaled returns price x factor, the factor at 2^-32, rounded down, or all ones.
@@ -157,30 +176,25 @@ func (m *Machine) try(a *account, s status, move uint64) bool {
 	return m.reach(move) && m.isSafe(a, s)
 }
 
-// widest returns a move whose box is safe, close to the widest; false when none is. It halves
-// from the most that is asked for, and then goes back up a quarter at a time; near a line it
-// goes on to the last code, since there the box is passed again soon.
-func (m *Machine) widest(a *account, s status) (move uint64, ok bool) {
-	for move = moveMost; !m.try(a, s, move); move /= 2 {
-		if move < moveLeast {
-			return 0, m.try(a, s, 0)
+// widest sets the box to a move that is safe; false when none is. It goes down from a guess
+// until one is; from a guess that is safe at once it goes up as long as that is a gain.
+func (m *Machine) widest(a *account, s status, move uint64) bool {
+	if !m.try(a, s, move) {
+		for move >= moveLeast {
+			if move -= move/4 + move/8; m.try(a, s, move) {
+				return true
+			}
 		}
+		return m.try(a, s, 0)
 	}
-	if move == moveMost {
-		return move, true
-	}
-	low, high, steps := move, 2*move, 2
-	if move < moveFine {
-		steps = 2 * codeBits
-	}
-	for ; steps > 0 && high-low > 1; steps-- {
-		if middle := low + (high-low)/2; m.try(a, s, middle) {
-			low = middle
-		} else {
-			high = middle
+	for move < moveMost {
+		wider := min(move+max(move/2, moveLeast), moveMost)
+		if !m.try(a, s, wider) {
+			break
 		}
+		move = wider
 	}
-	return low, m.reach(low)
+	return m.reach(move)
 }
 
 // band gives an account a band; false when it must stay awake: margin is shared on every tick,
@@ -190,15 +204,18 @@ func (m *Machine) band(local uint32) bool {
 	if a.flags&accountUnvalued != 0 {
 		return false
 	}
+	if ok, isDone := m.quickBand(local); isDone {
+		return ok
+	}
 	f := m.evaluate(a)
 	s := m.statusOf(a, f)
-	if s != m.hot[local].status() || f.unpriced || !m.openBox(a, f, s) {
+	if s != m.hot[local].status() || f.unpriced || !m.openBox(a, f, s) || m.bands.isOff {
 		return false
 	}
 	if m.recall(a) && m.isSafe(a, s) {
 		return true
 	}
-	if _, ok := m.widest(a, s); !ok {
+	if !m.widest(a, s, m.guessAt(a, m.evaluate(a))) {
 		return false
 	}
 	m.settleBox(a, local)
@@ -234,19 +251,22 @@ func (m *Machine) settleBox(a *account, local uint32) {
 			switch {
 			case !c.needs[side]:
 				if kept != 0 {
-					m.keepBound(a, c, side, 0)
+					m.keepBound(a, c, side, 0, false)
 				}
-			case kept == 0 || !isWorthKeeping(side, kept, c):
-				m.keepBound(a, c, side, c.bound[side])
-				m.insertBound(c, side, local)
+			case kept == 0 || !isWorthKeeping(side, kept, c.bound[side], c.code):
+				bound := slipped(side, c.bound[side], c.grainBits())
+				m.keepBound(a, c, side, bound, m.bands.markOf(c.number, side, bound))
+				m.insertBound(c.number, side, c.code, wheelEntry{local: local, code: bound})
 			}
 		}
 	}
 }
 
-func isWorthKeeping(side uint8, kept uint32, c *coordinate) bool {
+// isWorthKeeping reports that a kept bound stands inside of a new one, and not less than half
+// as far from the price.
+func isWorthKeeping(side uint8, kept, bound, code uint32) bool {
 	if side == sideLow {
-		return kept >= c.bound[side] && kept <= c.code && c.code-kept >= (c.code-c.bound[side])/2
+		return kept >= bound && kept <= code && code-kept >= (code-bound)/2
 	}
-	return kept <= c.bound[side] && kept >= c.code && kept-c.code >= (c.bound[side]-c.code)/2
+	return kept <= bound && kept >= code && kept-code >= (bound-code)/2
 }

@@ -3,14 +3,20 @@ package risk
 // HasBandWork reports whether BandStep has anything to do.
 func (m *Machine) HasBandWork() bool {
 	b := &m.bands
-	return len(b.awake) > b.tried || b.epoch.isPassing || b.gc.isOpen
+	return len(b.owed) > 0 || len(b.awake) > b.tried || b.epoch.isPassing || b.gc.isOpen
 }
 
-// BandStep does a piece of what bands need between groups: it gives bands to up to that many
-// accounts that are awake, checks up to that many in the pass of a new epoch, and collects
-// stale entries; true when more is waiting. What it does changes no outcome.
+// BandStep does a piece of what bands need between groups: it wakes up to that many accounts
+// whose entries a crash has put aside, gives bands to up to that many that are awake, checks up
+// to that many in the pass of a new epoch, and collects stale entries; true when more is
+// waiting. What it does changes no outcome.
 func (m *Machine) BandStep(accounts int) bool {
 	b := &m.bands
+	if len(b.owed) > 0 {
+		m.payOwed(accounts)
+		return true
+	}
+	m.openPass()
 	for range accounts {
 		if b.tried == len(b.awake) {
 			break
@@ -20,10 +26,8 @@ func (m *Machine) BandStep(accounts int) bool {
 	if b.epoch.isPassing {
 		m.passStep(accounts)
 	}
-	if b.gc.isOpen {
+	if b.beginCollection(); b.gc.isOpen {
 		m.collect(collectPerAccount * accounts)
-	} else if b.store.entries > 2*b.gc.kept+collectSlack {
-		b.gc = wheelSweep{isOpen: true}
 	}
 	return m.HasBandWork()
 }
@@ -33,9 +37,13 @@ func (m *Machine) settleAwake(at int) {
 	b := &m.bands
 	local := b.awake[at]
 	h := &m.hot[local]
-	if h.kind() > hotIdle && !m.band(local) {
+	isBanded := h.kind() > hotIdle
+	if isBanded && !m.band(local) {
 		b.tried++
 		return
+	}
+	if isBanded {
+		b.banded++
 	}
 	h.told &^= toldAwake
 	last := len(b.awake) - 1
@@ -43,15 +51,19 @@ func (m *Machine) settleAwake(at int) {
 	b.awake = b.awake[:last]
 }
 
-// retryTicks is how many ticks pass until accounts that could not be given a band are tried
-// again.
-const retryTicks = 16
+// retriesTick is how many accounts that could not be given a band are tried again after a
+// tick, in turn: however many they are, they take no more of the background than that.
+const retriesTick = 4
 
 // countTick notes a tick.
 func (m *Machine) countTick() {
 	b := &m.bands
-	if b.ticks++; b.ticks%retryTicks == 0 {
-		b.tried = 0
+	for range min(retriesTick, b.tried) {
+		b.tried--
+		if b.retried++; b.retried > b.tried {
+			b.retried = 0
+		}
+		b.awake[b.retried], b.awake[b.tried] = b.awake[b.tried], b.awake[b.retried]
 	}
 }
 
@@ -63,26 +75,29 @@ func (m *Machine) SetSweepAbove(accounts int) { m.bands.limit = max(accounts, 1)
 // measured.
 const sweepShare = 8
 
+func (m *Machine) sweepAbove() int {
+	if limit := m.bands.limit; limit > 0 {
+		return limit
+	}
+	return int(m.accountCount/m.cfg.Shards)/sweepShare + 1
+}
+
 // mustSweep reports that a tick passes over all accounts: bands do not hold, or so many
 // accounts are awake that it is cheaper.
 func (m *Machine) mustSweep() bool {
 	b := &m.bands
-	if m.cfg.Detect == DetectSweep || b.epoch.isBroken {
-		return true
-	}
-	limit := b.limit
-	if limit == 0 {
-		limit = int(m.accountCount/m.cfg.Shards)/sweepShare + 1
-	}
-	return len(b.awake) > limit
+	return m.cfg.Detect == DetectSweep || !b.isReliable() || len(b.awake) > m.sweepAbove()
 }
+
+// isReliable reports that whoever is not awake is inside of a band that holds.
+func (b *bands) isReliable() bool { return !b.epoch.isBroken && len(b.owed) == 0 }
 
 // AuditStep compares up to that many accounts with their bands, going on where the last one
 // stopped, and appends those that are wrong; isEnd when it has come around. While bands do not
 // hold, and ticks know it, there is nothing to compare.
 func (m *Machine) AuditStep(accounts int, dst []BandMiss) (misses []BandMiss, isEnd bool) {
 	b := &m.bands
-	if m.cfg.Detect == DetectSweep || b.epoch.isBroken {
+	if m.cfg.Detect == DetectSweep || !b.isReliable() {
 		return dst, true
 	}
 	end := min(len(m.hot), b.audited+accounts)
@@ -119,12 +134,8 @@ func (m *Machine) isBandTrue(local uint32) (Health, bool) {
 func (m *Machine) BandStats() BandStats {
 	b := &m.bands
 	s := b.stats
-	s.Awake, s.Entries, s.Live = uint64(len(b.awake)), uint64(b.store.entries), uint64(b.gc.kept)
-	for i := range m.hot {
-		if h := &m.hot[i]; h.kind() > hotIdle && !h.isAwake() {
-			s.Banded++
-		}
-	}
+	s.Awake, s.Banded, s.Entries = uint64(len(b.awake)), uint64(b.banded), uint64(b.store.entries)
+	s.Live = uint64(m.positions.bounded + b.tokenBounds)
 	return s
 }
 

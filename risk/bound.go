@@ -3,36 +3,56 @@ package risk
 import "plimsoll/internal/prefetch"
 
 // An account's bounds stand beside its positions, and in the spare bytes of its balances. A
-// bound that is not zero has an entry of its code in its wheel; entries of other codes are
-// stale.
+// bound that is not zero has an entry of its code in its wheel, or among those that a crash has
+// taken out of it (bandowed.go); entries of other codes are stale. Each has a mark for the
+// collection of stale entries (wheelsweep.go).
 
 // positionBounds are the bounds of a perp's price.
 type positionBounds [2]uint32
 
-func (b *positionBounds) get(side uint8) uint32       { return b[side] }
-func (b *positionBounds) set(side uint8, code uint32) { b[side] = code }
+const boundMark = 1 << 31
 
-// balanceBounds are the bounds of a token's price, in 24 bits each: such a bound is a multiple
-// of 2^tokenGrain codes, 4e-6 of the price, taken inwards.
+func (b *positionBounds) get(side uint8) uint32      { return b[side] &^ boundMark }
+func (b *positionBounds) isMarked(side uint8) bool   { return b[side]&boundMark != 0 }
+func (b *positionBounds) mark(side uint8, turn bool) { b.set(side, b.get(side), turn) }
+
+func (b *positionBounds) set(side uint8, code uint32, isMarked bool) {
+	if b[side] = code; isMarked {
+		b[side] |= boundMark
+	}
+}
+
+// balanceBounds are the bounds of a token's price, in 23 bits and the mark each: such a bound
+// is a multiple of 2^tokenGrain codes, 8e-6 of the price, taken inwards.
 type balanceBounds [2][3]uint8
 
-const tokenGrain = 7
+const tokenGrain = 8
+
+func (b *balanceBounds) bits(side uint8) uint32 {
+	v := b[side]
+	return uint32(v[0]) | uint32(v[1])<<8 | uint32(v[2])<<16
+}
 
 func (b *balanceBounds) get(side uint8) uint32 {
-	v := b[side]
-	code := (uint32(v[0]) | uint32(v[1])<<8 | uint32(v[2])<<16) << tokenGrain
+	code := b.bits(side) >> 1 << tokenGrain
 	if side == sideHigh && code != 0 {
 		code--
 	}
 	return code
 }
 
-func (b *balanceBounds) set(side uint8, code uint32) {
+func (b *balanceBounds) isMarked(side uint8) bool   { return b[side][0]&1 != 0 }
+func (b *balanceBounds) mark(side uint8, turn bool) { b.set(side, b.get(side), turn) }
+
+func (b *balanceBounds) set(side uint8, code uint32, isMarked bool) {
 	if side == sideHigh && code != 0 {
 		code++
 	}
-	code >>= tokenGrain
-	b[side] = [3]uint8{uint8(code), uint8(code >> 8), uint8(code >> 16)}
+	v := code >> tokenGrain << 1
+	if isMarked {
+		v |= 1
+	}
+	b[side] = [3]uint8{uint8(v), uint8(v >> 8), uint8(v >> 16)}
 }
 
 // grained takes a bound of a token's price inwards to one that can be kept.
@@ -52,34 +72,65 @@ func (m *Machine) boundAt(a *account, c *coordinate, side uint8) uint32 {
 	return m.positions.bounds[c.place].get(side)
 }
 
-// keepBound keeps a bound of the box.
-func (m *Machine) keepBound(a *account, c *coordinate, side uint8, code uint32) {
+// keepBound keeps a bound of the box; the mark is of the entry that goes with it.
+func (m *Machine) keepBound(a *account, c *coordinate, side uint8, code uint32, isMarked bool) {
 	if c.isToken() {
-		m.balances.of(&a.balances)[c.place].bounds.set(side, code)
+		b := &m.balances.of(&a.balances)[c.place].bounds
+		m.bands.tokenBounds += countChange(b.get(side), code)
+		b.set(side, code, isMarked)
 		return
 	}
-	m.positions.bounds[c.place].set(side, code)
+	m.positions.keepBound(int(c.place), side, code, isMarked)
 }
 
-// hasBound reports whether an entry is not stale: its account keeps that bound.
-func (m *Machine) hasBound(number uint32, side uint8, e wheelEntry) bool {
+// keepBound keeps a bound of position i.
+func (s *positionSlab) keepBound(i int, side uint8, code uint32, isMarked bool) {
+	b := &s.bounds[i]
+	s.bounded += countChange(b.get(side), code)
+	b.set(side, code, isMarked)
+}
+
+// countChange returns what a bound counts more than the one before it.
+func countChange(was, now uint32) int { return int(min(now, 1)) - int(min(was, 1)) }
+
+// takeBound forgets the bound of an entry that left its wheel; false when the entry was stale.
+func (m *Machine) takeBound(number uint32, side uint8, e wheelEntry) bool {
 	a := &m.accounts[e.local]
 	if number < PerpsMax {
 		i := m.positions.find(&a.positions, uint16(number))
-		return i >= 0 && m.positions.bounds[i].get(side) == e.code
+		if i < 0 || m.positions.bounds[i].get(side) != e.code {
+			return false
+		}
+		m.positions.keepBound(i, side, 0, false)
+		return true
 	}
 	b := m.balanceOf(a, uint16(number-PerpsMax))
-	return b != nil && b.bounds.get(side) == e.code
+	if b == nil || b.bounds.get(side) != e.code {
+		return false
+	}
+	m.bands.tokenBounds--
+	b.bounds.set(side, 0, false)
+	return true
 }
 
-// dropBound forgets the bound of an entry that left its wheel.
-func (m *Machine) dropBound(number uint32, side uint8, e wheelEntry) {
+// seeBound gives the bound of an entry the mark of a collection; false when the entry is
+// stale, or the mark is there already, so that it is not the only one.
+func (m *Machine) seeBound(number uint32, side uint8, e wheelEntry, turn bool) bool {
 	a := &m.accounts[e.local]
 	if number < PerpsMax {
-		m.positions.bounds[m.positions.find(&a.positions, uint16(number))].set(side, 0)
-		return
+		i := m.positions.find(&a.positions, uint16(number))
+		if i < 0 || m.positions.bounds[i].get(side) != e.code || m.positions.bounds[i].isMarked(side) == turn {
+			return false
+		}
+		m.positions.bounds[i].mark(side, turn)
+		return true
 	}
-	m.balanceOf(a, uint16(number-PerpsMax)).bounds.set(side, 0)
+	b := m.balanceOf(a, uint16(number-PerpsMax))
+	if b == nil || b.bounds.get(side) != e.code || b.bounds.isMarked(side) == turn {
+		return false
+	}
+	b.bounds.mark(side, turn)
+	return true
 }
 
 // prefetchColumns asks for an account's columns, prefetchBlocks for what they lead to.

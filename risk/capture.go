@@ -119,16 +119,17 @@ func (m *Machine) CaptureBacklog() int { return len(m.track.backlog) - m.track.t
 
 // Bounds of a record's parts, in bytes.
 const (
-	recordLengthMax = 1<<24 - 1
-	fixedBound      = recordHead + 8 + 2 + 3*varintMax + wideMax + 3*varintMax
-	positionBound   = 3 + 3 + 5*varintMax
-	balanceBound    = 3 + 1 + 3*wideMax + varintMax
-	orderBound      = 3 + 1 + 5 + 16 + 5*varintMax
+	recordLengthMax  = 1<<24 - 1
+	fixedBound       = recordHead + 8 + 2 + 3*varintMax + wideMax + 3*varintMax
+	positionBound    = 3 + 3 + 5*varintMax
+	balanceBound     = 3 + 1 + 3*wideMax + varintMax
+	liquidationBound = 4*varintMax + 2
+	orderBound       = 3 + 1 + 5 + 16 + 5*varintMax
 )
 
 // recordBound returns what an account's record takes at most.
 func recordBound(a *account) int {
-	return fixedBound + positionBound*int(a.positions.count) + balanceBound*int(a.balances.count) + orderBound*int(a.orderCount)
+	return fixedBound + liquidationBound + positionBound*int(a.positions.count) + balanceBound*int(a.balances.count) + orderBound*int(a.orderCount)
 }
 
 // appendAccount appends an account's record.
@@ -146,6 +147,9 @@ func (m *Machine) appendAccount(dst []byte, local uint32) []byte {
 	dst = appendUint(dst, uint64(a.orderCount))
 	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
 		dst = appendOrder(dst, &m.orders.items[slot])
+	}
+	if l := m.liquidationOf(a); l != nil {
+		dst = appendLiquidation(dst, l)
 	}
 	n := len(dst) - at - recordHead
 	if n > recordLengthMax {
@@ -201,6 +205,14 @@ func (m *Machine) appendBalances(dst []byte, block *span) []byte {
 		}
 	}
 	return dst
+}
+
+func appendLiquidation(dst []byte, l *liquidation) []byte {
+	dst = appendUint(dst, l.number)
+	for _, v := range [3]int64{l.partialMs, l.stepMs, l.nextMs} {
+		dst = appendInt(dst, v)
+	}
+	return appendBool(append(dst, byte(l.decidedAs)), l.isTold)
 }
 
 func appendOrder(dst []byte, o *order) []byte {

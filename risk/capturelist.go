@@ -33,6 +33,8 @@ func (m *Machine) AppendShared(dst []byte) []byte {
 	for _, w := range words {
 		dst = binary.LittleEndian.AppendUint64(dst, w)
 	}
+	dst = appendUint(dst, uint64(m.params.BackstopAccount+1)) // NoAccount is 0
+	dst = appendBool(dst, m.params.NoLiquidation)
 	return closeSection(dst, at)
 }
 

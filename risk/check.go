@@ -65,6 +65,9 @@ func (m *Machine) readOrder(c *Command) (order, Reason) {
 	if reason := m.isHaltedFor(a, c.Market()); reason != ReasonNone && !c.Has(FlagReduceOnly) {
 		return o, reason
 	}
+	if a.liquidation != 0 && !c.Has(FlagReduceOnly) {
+		return o, ReasonAccountInLiquidation
+	}
 	sizeDecimals, priceDecimals := m.marketDecimals(c.Market())
 	var ok bool
 	if o.size, ok = rescale(c, 0, sizeDecimals); !ok || o.size <= 0 || o.size > SizeMax {

@@ -29,13 +29,14 @@ const (
 	EventBackstopTakeover
 	EventADL
 	EventLendingHealthChanged
+	EventLossCovered
 	eventKindCount
 )
 
 var eventNames = [eventKindCount]string{
 	"none", "result", "health_changed", "borrowed", "repaid", "supplied", "unsupplied", "interest", "funding",
 	"cap_reached", "price_stale", "order_released", "mode_changed", "halted", "resumed", "liquidation_started",
-	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed",
+	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed", "loss_covered",
 }
 
 // String returns the event type of the HTTP contract.
@@ -81,9 +82,10 @@ type EventFlags uint8
 
 // Event flags.
 const (
-	EventHasAmounts   EventFlags = 1 << 0 // EventResult: required and available are meaningful
-	EventUnknownOrder EventFlags = 1 << 1 // EventResult of a fill: order_id was not resting
-	EventFallback     EventFlags = 1 << 2 // a cap or pool left part of the wish unmet
+	EventHasAmounts         EventFlags = 1 << 0 // EventResult: required and available are meaningful
+	EventUnknownOrder       EventFlags = 1 << 1 // EventResult of a fill: order_id was not resting
+	EventUnknownLiquidation EventFlags = 1 << 3 // EventResult of a fill: the liquidation it names is not under way
+	EventFallback           EventFlags = 1 << 2 // a cap or pool left part of the wish unmet
 )
 
 // Before orders two events of one stream.

@@ -291,6 +291,9 @@ func (m *Machine) fill(c *Command) Reason {
 	if l.hasOrder && m.orders.find(c.Account(), l.orderHi, l.orderLo, l.orderForm) == 0 {
 		m.answer.Flags |= EventUnknownOrder
 	}
+	if c.Has(FlagLiquidation) && !m.filled(a, c.Aux) {
+		m.answer.Flags |= EventUnknownLiquidation
+	}
 	m.applyLeg(a, c.Account(), &l)
 	m.rebalance(c.Account(), a)
 	return ReasonNone

@@ -107,12 +107,18 @@ func (m *Machine) standingToken(a *account, f *figures, q uint32) status {
 	return m.standingAtEnds(a, f, q)
 }
 
-func (m *Machine) standingPortfolio(a *account, f *figures, q uint32) (s status) {
+func (m *Machine) standingPortfolio(a *account, f *figures, q uint32) status {
 	t := m.tokenFiguresOf(a, f, q)
 	if k := &m.corner; k.isOpen && q != m.numeraire && !(t.LC.IsZero() && t.C.IsZero()) {
 		t.N = t.N.Add(fixedpoint.I128(k.pad))
 	}
-	requirement, value, _ := t.ratio(m.params.OffsetMode, m.offsetUnits(q))
+	return t.standing(m.params.OffsetMode, m.offsetUnits(q))
+}
+
+// standing returns the health of a portfolio account by one settlement token, and whether
+// what is left of it is below zero.
+func (t *tokenFigures) standing(mode OffsetMode, offset i128) (s status) {
+	requirement, value, _ := t.ratio(mode, offset)
 	liquidation := t.net().Add(t.LC)
 	switch {
 	case requirement.Sign() == 0:
@@ -145,6 +151,7 @@ func (m *Machine) tell(slot uint32, s status) {
 	local := slot / m.cfg.Shards
 	h := &m.hot[local]
 	s &^= statusSharing
+	m.watch(slot, s)
 	told := h.status()
 	if told == s {
 		return

@@ -24,11 +24,13 @@ const hotPositionsMax = 32
 // hotAccount is what a price pass reads of an account: 24 bytes, beside its positions'
 // size and perp columns, and near a line their leverage.
 type hotAccount struct {
-	fixedE12 i128 // cash that counts as equity, plus funding already settled, at 1e-12
-	start    uint32
-	count    uint16
-	shape    uint8 // kind, and step in the upper four bits
-	told     uint8 // status last told, and toldAwake; derived data, not hashed
+	low    int64  // of pass: what there is without the positions, in parts of a unit
+	need   uint64 // of pass: what requirements can come to at anchors
+	start  uint32
+	count  uint8 // of a hotFull account: 0
+	passed uint8 // of pass: positions multiplied, 0 = always looked at
+	shape  uint8 // kind, and step in the upper four bits
+	told   uint8 // status last told, and toldAwake; derived data, not hashed
 }
 
 func (h *hotAccount) kind() hotKind { return hotKind(h.shape & 15) }
@@ -38,25 +40,25 @@ func (h *hotAccount) step() uint64 { return uint64(h.shape >> 4) }
 
 // refreshHot derives an account's hot columns after it changed, and wakes it.
 func (m *Machine) refreshHot(slot uint32) {
-	m.deriveHot(slot)
 	m.wake(slot / m.cfg.Shards)
+	m.deriveHot(slot)
 }
 
 func (m *Machine) deriveHot(slot uint32) {
 	local := slot / m.cfg.Shards
 	a := &m.accounts[local]
 	h := &m.hot[local]
-	*h = hotAccount{start: a.positions.start, count: a.positions.count, told: h.told}
+	*h = hotAccount{start: a.positions.start, told: h.told}
 	kind, fixed := m.hotCash(a)
 	if a.orderCount > 0 || a.flags&accountUnvalued != 0 {
 		kind = hotFull
 	}
 	open, step := 0, uint16(10)
-	if h.count > hotPositionsMax {
+	if a.positions.count > hotPositionsMax {
 		kind = hotFull // sums of the pass would not fit 64 bits
 	}
 	var cum i128
-	for i := int(h.start); i < int(h.start)+int(h.count); i++ {
+	for i := int(h.start); i < int(h.start)+int(a.positions.count); i++ {
 		size := m.positions.size[i]
 		if size == 0 {
 			continue
@@ -79,10 +81,11 @@ func (m *Machine) deriveHot(slot uint32) {
 	if kind == hotLend {
 		m.lent[local], _ = m.balances.items[a.balances.start].lend.Int64()
 	}
-	h.shape = uint8(kind) | uint8(step)<<4
+	h.shape, m.fixedE12[local] = uint8(kind)|uint8(step)<<4, i128{}
 	if m.dexes[0].isListed && (kind == hotStandard || kind == hotUnified || kind == hotLend) {
-		h.fixedE12 = mustFit(fixed.MulInt64(m.dexSubUnit(0))).Add(cum)
+		h.count, m.fixedE12[local] = uint8(a.positions.count), mustFit(fixed.MulInt64(m.dexSubUnit(0))).Add(cum)
 	}
+	m.deriveNeed(local)
 }
 
 // hotCash returns the kind an account's balances allow, and the cash that counts as
@@ -143,48 +146,6 @@ func (m *Machine) owesAnything(a *account) bool {
 	return false
 }
 
-// hotCross is the loop of a price pass, without a branch: over an account's positions as
-// if all were cross, exact equity at 1e-12, gross notional and maintenance margin in
-// units. odd is not zero when that does not hold: a position is isolated, or beyond the
-// fast bounds of its perp.
-func (m *Machine) hotCross(h *hotAccount) (equity i128, notional, maintenance, odd uint64) {
-	sizes := m.positions.size[h.start:][:h.count]
-	keys := m.positions.perp[h.start:][:len(sizes)]
-	table := (*[PerpsMax]hotPerp)(m.hotPerps)
-	equity = h.fixedE12
-	for i, size := range sizes {
-		key := keys[i]
-		p := &table[key&(PerpsMax-1)]
-		sign := uint64(size >> 63)
-		hi, lo := bits.Mul64(uint64(size), uint64(p.valueE12)) // the price is not negative, or odd is set
-		var carry uint64
-		equity.Lo, carry = bits.Add64(equity.Lo, lo, 0)
-		equity.Hi += int64(hi - sign&uint64(p.valueE12) + carry)
-		over, n := bits.Mul64((uint64(size)^sign)-sign, p.unitPrice)
-		odd |= over | (p.bound-1-n)>>63 | uint64(key&isolatedBit)
-		notional += n
-		q, _ := bits.Mul64(n+uint64(p.less1), p.magic)
-		maintenance += q >> (p.shift & 63)
-	}
-	return equity, notional, maintenance, odd
-}
-
-// isClear reports that an account is above any initial requirement it can have, whatever
-// rounding up adds: equity x step >= notional + (count + 1) x step; and above its
-// maintenance margin, which a listing may have raised since. It holds for equities below
-// 2^122 only; a false answer is looked at exactly.
-func (m *Machine) isClear(h *hotAccount, equity i128, notional, maintenance uint64) bool {
-	if uint64(equity.Hi) >= 1<<58 || notional == 0 {
-		return false
-	}
-	step := h.step()
-	hi, lo := bits.Mul64(equity.Lo, step)
-	hi += uint64(equity.Hi) * step
-	need := max(notional+(uint64(h.count)+1)*step, maintenance*step)
-	needHi, needLo := bits.Mul64(need, uint64(m.sweepSubUnit))
-	return hi > needHi || hi == needHi && lo >= needLo
-}
-
 // hotFigures are one account's figures from its hot columns: exact equity of the cross
 // book at 1e-12, its gross notional and maintenance margin in units, and what its isolated
 // positions come to.
@@ -199,11 +160,12 @@ type hotFigures struct {
 }
 
 // hotMargin computes an account's hot figures; maintenance rounds up per position.
-func (m *Machine) hotMargin(h *hotAccount) (f hotFigures) {
+func (m *Machine) hotMargin(local uint32) (f hotFigures) {
+	h := &m.hot[local]
 	sizes := m.positions.size[h.start:][:h.count]
 	keys := m.positions.perp[h.start:][:len(sizes)]
 	table := (*[PerpsMax]hotPerp)(m.hotPerps)
-	equity, isFast := h.fixedE12, len(sizes) <= hotPositionsMax
+	equity, isFast := m.fixedE12[local], len(sizes) <= hotPositionsMax
 	var notional, maintenance uint64
 	for i, size := range sizes {
 		p := &table[keys[i]&(PerpsMax-1)]
@@ -230,17 +192,7 @@ func (m *Machine) addIsolated(f *hotFigures, i int, p *hotPerp, n uint64) {
 	value := fixedpoint.Mul64(size, p.valueE12).Add(fixedpoint.Mul64(size, t.cumE12)).DivFloor(m.sweepSubUnit)
 	equity, mm := value.Add(fixedpoint.I128(t.raw)), units128(p.maintenanceFast(n))
 	f.isoEquity, f.isoNotional = f.isoEquity.Add(equity), f.isoNotional+n
-	s := status(HealthHealthy)
-	switch {
-	case isBelowTwoThirds(equity, mm):
-		s = status(HealthBackstop)
-	case equity.Less(mm):
-		s = status(HealthLiquidatable)
-	}
-	if equity.Sign() < 0 {
-		s |= statusNegative
-	}
-	f.isolated = f.isolated.or(s)
+	f.isolated = f.isolated.or(isolatedStatus(equity, mm))
 }
 
 // hotInitial returns Σ initial margin of an account whose hot figures are fast, rounded up
@@ -269,6 +221,9 @@ func (h *hotAccount) bound(f *hotFigures) uint64 {
 // standingSimple returns the status of a standard or unified account of the main dex, exactly.
 func (m *Machine) standingSimple(h *hotAccount, f *hotFigures) status {
 	equity := f.equityE12.DivFloor(m.sweepSubUnit)
+	if f.isolated == 0 && f.maintenance > 0 && equity.Hi >= 0 && !equity.Less(units128(max(h.bound(f), f.maintenance))) {
+		return status(HealthHealthy)
+	}
 	initial := m.hotInitial(h, h.kind() == hotUnified)
 	return f.isolated.or(crossStanding(equity, units128(f.maintenance), equity.Sub(units128(initial))))
 }
@@ -281,7 +236,7 @@ func scaleE12(units, factor uint64) i128 {
 
 // lendValue returns supply - debt of a hotLend account, from its own hot column: the
 // account and its balance are other lines, and two misses are what such a pass would cost.
-func (m *Machine) lendValue(local int) i128 {
+func (m *Machine) lendValue(local uint32) i128 {
 	p := &m.pools[m.tokens[m.numeraire].pool]
 	lend := fixedpoint.I128(m.lent[local])
 	if lend.Sign() < 0 {
@@ -290,29 +245,17 @@ func (m *Machine) lendValue(local int) i128 {
 	return mustFit(p.supplyIndex.ValueFloor(lend))
 }
 
-// isClearLend is isClear for a hotLend account by its net balance alone; it also asks that
-// the dex's own equity covers its maintenance margin, or margin sharing has work to do. It
-// returns the net balance at 1e-12.
-func (m *Machine) isClearLend(
-	h *hotAccount, local int, equity i128, notional, maintenance uint64,
-) (net i128, isClear bool) {
-	net = equity.Add(mustFit(m.lendValue(local).MulInt64(m.sweepSubUnit)))
-	isClear = m.params.OffsetMode == OffsetNone && m.isClear(h, net, notional, maintenance) &&
-		!equity.Less(scaleE12(maintenance, uint64(m.sweepSubUnit)))
-	return net, isClear
-}
-
 // isSafeLend reports that a portfolio account of kind hotLend is healthy: net balance and
 // capacity cover any requirement it can have, the ratio is below its trigger, and the
 // dex's own equity covers its maintenance margin, or margin sharing has work to do.
 // Collateral is valued only when the net balance alone does not do.
-func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, local int, net i128) bool {
+func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, local uint32, net i128) bool {
 	mm := units128(f.maintenance)
 	isShort := f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit)))
 	if !f.isFast || f.notional == 0 || f.isolated.health() > HealthHealthy || isShort {
 		return false
 	}
-	bound := units128(h.bound(f))
+	bound := units128(max(h.bound(f), 2*f.maintenance)) // a listing may have lowered leverages since
 	if !net.Less(bound) {
 		return m.coversOffset(net, mm)
 	}
@@ -327,6 +270,18 @@ func (m *Machine) isSafeLend(h *hotAccount, f *hotFigures, local int, net i128) 
 	t := tokenFigures{N: net, MM: mm, LC: liquidation}
 	requirement, value, _ := t.ratio(OffsetNone, i128{})
 	return !isPastTrigger(requirement, value) && !isBelowTwoThirds(net.Add(liquidation), mm)
+}
+
+// standingLend returns the status of a portfolio account that only lends, exactly, when no dex
+// of it has to borrow; false when that takes the full evaluation.
+func (m *Machine) standingLend(h *hotAccount, f *hotFigures, local uint32, net i128) (status, bool) {
+	isShort := f.equityE12.Less(scaleE12(f.maintenance, uint64(m.sweepSubUnit)))
+	if !f.isFast || isShort || f.isolated != 0 || m.params.OffsetMode != OffsetNone || m.lent[local] < 0 ||
+		m.accounts[local].balances.count != 1 {
+		return 0, false
+	}
+	t := tokenFigures{N: net, MM: units128(f.maintenance), requirement: units128(m.hotInitial(h, true))}
+	return t.standing(OffsetNone, i128{}), true
 }
 
 // coversOffset reports that an offset in force cannot put an account past its trigger:

@@ -50,6 +50,9 @@ func (m *Machine) refreshPerp(slot uint32) {
 	if over != 0 || h.valueE12 < 0 {
 		h.bound = 0
 	}
+	if m.pass.anchors[slot].price == 0 && h.bound > 0 && !m.corner.isOpen {
+		m.setAnchor(slot)
+	}
 }
 
 // notional returns |size| x mark in units; isFast when it is below the fast bounds, so

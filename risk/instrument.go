@@ -86,10 +86,12 @@ type perp struct {
 	openCap    int64 // size units, 0 = none
 	oracleE10  int64
 	markTimeMs int64
-	cumE12     int64 // cumulative funding per size unit, 1e-12 collateral
-	rateE12    int64 // last hourly rate
-	pool       int16 // shared total of its open interest, -1 without a cap
-	openLong   i128  // this shard's long size
+	markBefore int64  // the mark before Seq movedSeq: ADL closes there
+	movedSeq   uint64 // of the tick that set mark last
+	cumE12     int64  // cumulative funding per size unit, 1e-12 collateral
+	rateE12    int64  // last hourly rate
+	pool       int16  // shared total of its open interest, -1 without a cap
+	openLong   i128   // this shard's long size
 	name       string
 	nameHash   uint64
 }

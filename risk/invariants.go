@@ -4,6 +4,9 @@ package risk
 // every group. It is dear, so it runs under -race and -tags invariants only.
 func (m *Machine) checkInvariants() {
 	m.checkSum()
+	if m.seq%8 == 0 {
+		m.checkWheels()
+	}
 	sums := make([]Totals, len(m.pools))
 	orders := 0
 	for local := range m.accounts {
@@ -47,7 +50,7 @@ func (m *Machine) checkInvariants() {
 // corners of its box, within which prices stand.
 func (m *Machine) checkBand(local uint32) {
 	h := &m.hot[local]
-	if m.cfg.Detect == DetectSweep || m.bands.epoch.isBroken || h.kind() <= hotIdle || h.isAwake() {
+	if m.cfg.Detect == DetectSweep || !m.bands.isReliable() || h.kind() <= hotIdle || h.isAwake() {
 		return
 	}
 	if _, ok := m.isBandTrue(local); !ok {
@@ -63,6 +66,9 @@ func (m *Machine) checkHot(slot uint32) {
 	h := &m.hot[slot/m.cfg.Shards]
 	was := *h
 	m.deriveHot(slot)
+	if m.pass.isOutdated(m.params.OffsetMode) || was.need == 0 { // needs may be stale, and unmet ones always are right
+		was.low, was.need, was.passed = h.low, h.need, h.passed
+	}
 	if *h != was {
 		panic("risk: BUG: an account's hot columns are stale")
 	}

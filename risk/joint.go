@@ -1,5 +1,7 @@
 package risk
 
+import "cmp"
+
 // Verdict is this shard's opinion on a joint group.
 func (m *Machine) Verdict(group []Command) Verdict {
 	reason := m.begin(group)
@@ -14,6 +16,8 @@ func (m *Machine) Verdict(group []Command) Verdict {
 			reason = m.tradeVerdict(group)
 		case KindPrices:
 			reason = m.pricesVerdict(group)
+		case KindClock:
+			reason = m.clockVerdict(&group[0])
 		default:
 			reason = ReasonLimitExceeded
 		}
@@ -63,20 +67,25 @@ func (m *Machine) Prepare(group []Command, v Verdict) []Request {
 		return m.transferPrepare(&group[0])
 	case KindTrade:
 		return m.tradePrepare(group)
+	case KindClock:
+		return m.clockPrepare()
 	default:
 		return m.pricesPrepare(group)
 	}
 }
 
-// Finish grants the requests of all shards, merged in order, and closes the group.
-func (m *Machine) Finish(group []Command, requests []Request) {
+// Finish takes the requests of all shards, merged in order. Mostly it grants them and closes
+// the group. When accounts are due in liquidation it goes on in rounds (liquidateround.go):
+// isMore, the same on every shard, says that next must be merged and Finish be asked again.
+func (m *Machine) Finish(group []Command, requests []Request) (next []Request, isMore bool) {
 	if reason := m.answer.Reason; reason != ReasonNone {
 		m.end(group, reason)
-		return
+		return nil, false
 	}
-	m.grantAll(requests)
-	m.finishJoined()
-	m.end(group, ReasonNone)
+	if next, isMore = m.nextRound(requests); !isMore {
+		m.end(group, ReasonNone)
+	}
+	return next, isMore
 }
 
 // finishJoined tops up and tells the accounts that a joint group touched.
@@ -91,17 +100,9 @@ func (m *Machine) finishJoined() {
 	}
 }
 
-// CompareRequests orders the requests of a joint group: Rank, Account, Token.
+// CompareRequests orders the requests of a joint group: Kind, Rank, Account, N, Token. Among
+// the shards' requests of one round no two are equal.
 func CompareRequests(a, b Request) int {
-	switch {
-	case a.Rank != b.Rank:
-		return int(a.Rank) - int(b.Rank)
-	case a.Account != b.Account:
-		if a.Account < b.Account {
-			return -1
-		}
-		return 1
-	default:
-		return int(a.Token) - int(b.Token)
-	}
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Account, b.Account),
+		cmp.Compare(a.N, b.N), cmp.Compare(a.Token, b.Token))
 }

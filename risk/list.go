@@ -186,6 +186,7 @@ func (m *Machine) listPerp(group []Command) Reason {
 	}
 	if m.perps[slot].isListed {
 		m.rebandAll()
+		m.pass.isStale = true
 	}
 	m.perps[slot] = p
 	m.refreshPerp(slot)

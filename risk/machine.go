@@ -34,13 +34,34 @@ type Verdict struct {
 	Available  fixedpoint.Int128
 }
 
-// Request is what one account asks of one pool within a joint group. Requests of all
-// shards are granted in order of Rank, then Account, then Token, from the totals as of
-// the Seq before: so every shard computes the same grants.
+// RequestKind says what a Request is about.
+type RequestKind uint8
+
+// Kinds of requests. All but the first are of liquidation: liquidateround.go.
+const (
+	RequestPool      RequestKind = iota // money of a lending pool
+	RequestDue                          // the account is due: Out is its ratio
+	RequestDeficit                      // an equity below zero: Out of Token, with the legs that stand on it
+	RequestLeg                          // Size of perp Market at Price goes from Account to the liquidator
+	RequestMargin                       // Out of Token goes with it
+	RequestSupply                       // Out of what Account has lent of Token, scaled, goes to the liquidator
+	RequestRepay                        // the liquidator pays Out of Token of what Account owes
+	RequestCandidate                    // Account stands against a leg: its Size, and Out is its place in the ranking
+)
+
+// Request is what one shard tells all others within a joint group. Requests of all shards
+// are worked off in order of Kind, Rank, Account, N and Token, those of pools from the totals
+// as of the Seq before: so every shard computes the same.
 type Request struct {
+	Kind        RequestKind
 	Rank        uint32
 	Account     uint32
 	Token       uint32
+	N           uint32 // running number of an account's requests
+	Market      uint32
+	Size        int64
+	Price       int64
+	PriceBefore int64             // the mark before this Seq
 	Out         fixedpoint.Int128 // wanted out of the pool: own supply first, then new debt
 	Supplied    fixedpoint.Int128 // own supply that may be taken back
 	BorrowLimit fixedpoint.Int128 // new debt allowed by capacity and the user cap

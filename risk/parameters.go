@@ -17,12 +17,14 @@ type Parameters struct {
 	HLCompat          bool  // original order size in requirements, as the venue
 	RebalanceHourly   bool
 	MaxClockStepMs    int64
-	MinBorrowOffsetE8 int64 // US dollars at 1e-8
+	MinBorrowOffsetE8 int64  // US dollars at 1e-8
+	NoLiquidation     bool   // lines are told, nothing is liquidated
+	BackstopAccount   uint32 // takes over what the market does not; NoAccount = none
 }
 
 // DefaultParameters returns the documented defaults.
 func DefaultParameters() Parameters {
-	return Parameters{MaxClockStepMs: MaxClockStepMsDefault, MinBorrowOffsetE8: 20 * 100_000_000}
+	return Parameters{MaxClockStepMs: MaxClockStepMsDefault, MinBorrowOffsetE8: 20 * 100_000_000, BackstopAccount: NoAccount}
 }
 
 // usesOriginalSize reports whether order margin counts the size an order started with.
@@ -36,9 +38,12 @@ const (
 	ParamRebalanceHourly  = 1 << 3
 	ParamMaxClockStep     = 1 << 4
 	ParamMinBorrowOffset  = 1 << 5
+	ParamBackstopAccount  = 1 << 6 // Ref[RefAccount]; NoAccount = none
+	ParamLiquidation      = 1 << 7
 	ParamHLCompatValue    = 1 << 8
 	ParamOriginalSize     = 1 << 9
 	ParamHourlyValue      = 1 << 10
+	ParamLiquidationValue = 1 << 11 // on
 )
 
 // setParameters applies a KindSetParameters record.
@@ -75,9 +80,22 @@ func (m *Machine) setParameters(c *Command) Reason {
 		}
 		p.MinBorrowOffsetE8 = v
 	}
+	if c.Aux&ParamLiquidation != 0 {
+		p.NoLiquidation = c.Aux&ParamLiquidationValue == 0
+	}
+	if c.Aux&ParamBackstopAccount != 0 {
+		if c.Account() != NoAccount && !m.exists(c.Account()) {
+			return ReasonUnknownAccount
+		}
+		p.BackstopAccount = c.Account()
+	}
 	if p != m.params {
+		isWatchChanged := p.NoLiquidation != m.params.NoLiquidation || p.BackstopAccount != m.params.BackstopAccount
 		m.params = p
 		m.rebandAll()
+		if isWatchChanged {
+			m.watchAll()
+		}
 	}
 	return ReasonNone
 }

@@ -24,7 +24,8 @@ type positionSlab struct {
 	perp   []uint16 // perp slot and isolatedBit
 	lever  []uint16 // leverage and leverageSet
 	terms  []positionTerms
-	bounds []positionBounds // derived data
+	bounds  []positionBounds // derived data
+	bounded int              // bounds that are not zero
 	free   [classMax][]uint32
 }
 
@@ -108,6 +109,8 @@ func (s *positionSlab) ensure(b *span, perpSlot uint16) int {
 
 // drop forgets position at, which must be flat, without a leverage of its own.
 func (s *positionSlab) drop(b *span, at int) {
+	s.keepBound(at, sideLow, 0, false)
+	s.keepBound(at, sideHigh, 0, false)
 	end := int(b.start) + int(b.count)
 	copy(s.size[at:end-1], s.size[at+1:end])
 	copy(s.perp[at:end-1], s.perp[at+1:end])

@@ -1,5 +1,7 @@
 package risk
 
+import "math/bits"
+
 // Probes do the work of a tick without its effects, for the engine to measure what it
 // costs on this machine's own accounts: they change nothing that anybody can tell.
 
@@ -32,15 +34,30 @@ func (m *Machine) ProbeWake(from, accounts int) (sum uint64) {
 	return sum
 }
 
-// ProbePass evaluates that many accounts side by side, as a tick does that passes over all.
+// ProbePass evaluates so many accounts and up to a block more side by side, as a tick does
+// that passes over all. While needs do not hold, which the next such tick mends, it looks at
+// each account.
 func (m *Machine) ProbePass(from, accounts int) (sum uint64) {
 	m.openPass()
 	population := m.probed()
 	if population == 0 {
 		return 0
 	}
-	for i := range accounts {
-		sum += m.probe(uint32(uint64(from+i) % population))
+	isReady := !m.pass.isOutdated(m.params.OffsetMode) && m.fillPass()
+	at := uint64(from) % population
+	for done := 0; done < accounts; done += passAccounts {
+		at = at / passAccounts * passAccounts
+		c := m.passColumns(int(at))
+		look := ^uint64(0) >> (passAccounts - len(c.hot))
+		if isReady {
+			look = m.pass.tellingIn(&c)
+		}
+		for ; look != 0; look &= look - 1 {
+			sum += m.probe(uint32(at) + uint32(bits.TrailingZeros64(look)))
+		}
+		if at += passAccounts; at >= population {
+			at = 0
+		}
 	}
 	return sum
 }
@@ -56,13 +73,8 @@ func (m *Machine) probe(local uint32) uint64 {
 		a := &m.accounts[local]
 		s = m.statusOf(a, m.evaluate(a))
 	}
-	return uint64(s) + h.fixedE12.Lo
+	return uint64(s) + m.fixedE12[local].Lo
 }
 
-// BandCounts is BandStats without Banded, which takes a look at every account.
-func (m *Machine) BandCounts() BandStats {
-	b := &m.bands
-	s := b.stats
-	s.Awake, s.Entries, s.Live = uint64(len(b.awake)), uint64(b.store.entries), uint64(b.gc.kept)
-	return s
-}
+// BandCounts is BandStats.
+func (m *Machine) BandCounts() BandStats { return m.BandStats() }

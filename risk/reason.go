@@ -70,12 +70,22 @@ const (
 	RuleBorrowCapacity
 	RuleTransferMargin
 	RuleReduceOnly
-	RuleField // a number field: Field says which
+	RuleField               // a number field: Field says which
+	RuleMaintenance         // equity below maintenance margin
+	RuleIsolatedMaintenance // of an isolated position
+	RulePortfolioRatio      // above 0.95
+	RuleBackstop            // below two thirds of maintenance margin
+	RulePartialBorrow       // debt past the partial threshold
+	RuleFullBorrow          // debt past the full one
+	RuleNegative            // an equity below zero
+	RuleBuffer              // paid by the buffer
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	"none", "initial_margin", "spot_balance", "borrow_capacity", "transfer_margin", "reduce_only", "field",
+	"maintenance_margin", "isolated_maintenance_margin", "portfolio_margin_ratio", "backstop", "partial_borrow",
+	"full_borrow", "negative_equity", "buffer",
 }
 
 // String returns the name of the rule as the HTTP answer shows it.

@@ -210,12 +210,9 @@ func (m *Machine) settled(slot uint32, a *account, f *figures) {
 	m.refreshHot(slot)
 }
 
-// grantAll decides the merged requests of a joint group in order and applies those of
-// this shard's accounts; every shard computes the same sums.
-func (m *Machine) grantAll(requests []Request) {
-	for i := range m.pools {
-		m.sums[i] = m.pools[i].sumsOf(m.base[i])
-	}
+// grantMore decides merged requests of a joint group in order and applies those of this
+// shard's accounts; every shard computes the same sums and goes on from them.
+func (m *Machine) grantMore(requests []Request) {
 	for i := range requests {
 		r := &requests[i]
 		t := &m.tokens[r.Token]

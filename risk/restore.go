@@ -134,6 +134,13 @@ func (m *Machine) restoreAccount(s *scanner, slot uint32) error {
 	m.restorePositions(s, a)
 	m.restoreBalances(s, a)
 	m.restoreOrders(s, a, slot)
+	if a.flags&accountLiquidating != 0 {
+		m.liquidations = append(m.liquidations, liquidation{
+			account: slot, number: s.uint(), partialMs: s.int(), stepMs: s.int(), nextMs: s.int(),
+			decidedAs: status(s.byte()), isTold: s.bool(),
+		})
+		a.liquidation = uint32(len(m.liquidations))
+	}
 	if err := s.close(); err != nil {
 		return err
 	}

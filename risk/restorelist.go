@@ -37,6 +37,10 @@ func (m *Machine) RestoreShared(b []byte) error {
 	for i := range words {
 		m.opened[i] = s.word()
 	}
+	if len(s.b) > 0 { // not there in captures of before there was one
+		m.params.BackstopAccount = uint32(s.bound(s.uint(), uint64(m.cfg.AccountsMax))) - 1
+		m.params.NoLiquidation = s.bool()
+	}
 	if err := s.close(); err != nil {
 		return err
 	}
@@ -60,6 +64,7 @@ func (m *Machine) restoreParameters(s *scanner) {
 	m.params = Parameters{
 		OffsetMode: OffsetMode(s.bound(uint64(s.byte()), uint64(OffsetFloor))), OrderMarginBasis: uint8(s.bound(uint64(s.byte()), 1)),
 		HLCompat: s.bool(), RebalanceHourly: s.bool(), MaxClockStepMs: s.within(1, 1<<63-1), MinBorrowOffsetE8: s.within(0, 1<<63-1),
+		BackstopAccount: NoAccount,
 	}
 }
 

@@ -1,7 +1,5 @@
 package risk
 
-import "slices"
-
 // SimulateMax bounds the commands of one simulation: they run between two groups of the
 // shard, which waits.
 const SimulateMax = 64
@@ -15,7 +13,7 @@ type SimulationView struct {
 }
 
 // CanSimulate reports whether a kind of command concerns one account alone, or prices and
-// time, and so can be simulated.
+// time, and so can be simulated. Of a transfer to somebody else only the sender's side is.
 func CanSimulate(k Kind) bool {
 	switch k { //nolint:exhaustive // the others change what all share, or several accounts
 	case KindSetMode, KindDeposit, KindWithdraw, KindTransfer, KindSupply, KindUnsupply, KindBorrow, KindRepay, KindSetLeverage,
@@ -57,16 +55,14 @@ func (s *Scratch) try(group []Command) Event {
 	c.Seq = w.seq
 	if !CanSimulate(c.Kind) || hasAccount(c.Kind) && !w.owns(c.Account()) {
 		w.events = w.events[:0]
-		return Event{Kind: EventResult, Reason: ReasonUnknownAccount, Account: c.Account(), Market: NoSlot, Token: NoSlot, TimeMs: w.timeMs}
+		return Event{
+			Kind: EventResult, Reason: ReasonUnknownAccount, Account: c.Account(), Market: NoSlot, Token: NoSlot, TimeMs: w.timeMs,
+		}
 	}
 	s.save(group)
 	var reason Reason
 	if w.Plan(group) == PlanJoint {
-		verdict := w.Verdict(group)
-		reason = verdict.Reason
-		requests := w.Prepare(group, verdict)
-		slices.SortFunc(requests, CompareRequests)
-		w.Finish(group, requests)
+		reason = w.doJoint(group).Reason
 	} else {
 		if reason = w.begin(group); reason == ReasonNone {
 			reason = w.dispatch(group)

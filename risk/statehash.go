@@ -16,6 +16,7 @@ const (
 	seedOrder
 	seedParameters
 	seedClient
+	seedLiquidation
 )
 
 func (m *Machine) hashListings() fixedpoint.Hash128 {
@@ -62,9 +63,12 @@ func (m *Machine) hashListings() fixedpoint.Hash128 {
 	}
 	mix := fixedpoint.NewMixer(seedParameters)
 	mix.U64(uint64(m.params.OffsetMode) | uint64(m.params.OrderMarginBasis)<<8 | bit(m.params.HLCompat)<<16 |
-		bit(m.params.RebalanceHourly)<<17 | bit(m.haltAll)<<18)
+		bit(m.params.RebalanceHourly)<<17 | bit(m.haltAll)<<18 | bit(m.params.NoLiquidation)<<19)
 	mix.U64(uint64(m.params.MaxClockStepMs))
 	mix.U64(uint64(m.params.MinBorrowOffsetE8))
+	if m.params.BackstopAccount != NoAccount {
+		mix.U64(uint64(m.params.BackstopAccount))
+	}
 	return h.Add(mix.Sum())
 }
 
@@ -144,6 +148,13 @@ func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
 	p.add(0, a.nameHash, uint64(a.mode)|uint64(a.flags&(accountOpen|accountStates))<<8|uint64(a.master)<<32)
 	p.add(1, uint64(a.raw.Hi), a.raw.Lo)
 	h := p.sum(seedAccount)
+	if l := m.liquidationOf(a); l != nil {
+		var p pairs
+		p.add(0, a.nameHash, l.number)
+		p.add(1, uint64(l.partialMs), uint64(l.stepMs))
+		p.add(2, uint64(l.nextMs), uint64(l.decidedAs)|bit(l.isTold)<<8)
+		h = h.Add(p.sum(seedLiquidation))
+	}
 	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {
 		t, key := &m.positions.terms[i], m.positions.perp[i]
 		var p pairs

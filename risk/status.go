@@ -40,6 +40,21 @@ func (s status) and(o status) status {
 	return min(s&statusHealth, o&statusHealth) | s&o&^statusHealth
 }
 
+// isolatedStatus judges an isolated position by its own equity.
+func isolatedStatus(equity, maintenance i128) status {
+	s := status(HealthHealthy)
+	switch {
+	case isBelowTwoThirds(equity, maintenance):
+		s = status(HealthBackstop)
+	case equity.Less(maintenance):
+		s = status(HealthLiquidatable)
+	}
+	if equity.Sign() < 0 {
+		s |= statusNegative
+	}
+	return s
+}
+
 // captured returns a status as the upper six bits of the byte that begins with the mode:
 // lending, health, negative.
 func (s status) captured() byte {

@@ -26,36 +26,32 @@ func (s *Sums) Add(o *Sums) {
 // ReadSums evaluates every account of this shard exactly at present prices.
 func (m *Machine) ReadSums(s *Sums) {
 	m.sweptE12 = i128{}
-	m.openPass()
-	for local := range m.hot {
-		h := &m.hot[local]
-		switch h.kind() {
-		case hotNone:
-			continue
-		case hotIdle:
-			s.Bands[HealthNone]++
-		case hotStandard, hotUnified:
-			m.sumSimple(s, h, local)
-		case hotLend:
-			m.sumLend(s, h, local)
-		case hotFull:
-			m.sumFull(s, &m.accounts[local])
-		}
-		s.Accounts++
-	}
+	m.openSweep()
+	m.sumAll(s)
 	s.Equity = s.Equity.Add(m.sweptE12.DivFloor(m.sweepSubUnit))
 }
 
-func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
-	equity, notional, maintenance, odd := m.hotCross(h)
-	if odd == 0 && m.isClear(h, equity, notional, maintenance) {
-		m.sweptE12 = m.sweptE12.Add(equity)
-		s.Positions += uint64(h.count)
-		s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
-		s.Bands[HealthHealthy]++
+// sumOne adds one account by itself.
+func (m *Machine) sumOne(s *Sums, local uint32) {
+	h := &m.hot[local]
+	switch h.kind() {
+	case hotNone:
 		return
+	case hotIdle:
+		s.Bands[HealthNone]++
+	case hotStandard, hotUnified:
+		m.sumSimple(s, h, local)
+	case hotLend:
+		m.sumLend(s, h, local)
+	case hotFull:
+		m.sumFull(s, &m.accounts[local])
 	}
-	f := m.hotMargin(h)
+	s.Accounts++
+}
+
+// sumSimple adds an account of the main dex.
+func (m *Machine) sumSimple(s *Sums, h *hotAccount, local uint32) {
+	f := m.hotMargin(local)
 	if !f.isFast {
 		m.sumFull(s, &m.accounts[local])
 		return
@@ -66,28 +62,24 @@ func (m *Machine) sumSimple(s *Sums, h *hotAccount, local int) {
 }
 
 // sumLend adds a portfolio account of kind hotLend.
-func (m *Machine) sumLend(s *Sums, h *hotAccount, local int) {
-	equity, notional, maintenance, odd := m.hotCross(h)
-	if total, isClear := m.isClearLend(h, local, equity, notional, maintenance); odd == 0 && isClear {
-		m.sweptE12 = m.sweptE12.Add(total)
-		s.Positions += uint64(h.count)
-		s.Notional, s.Maintenance = s.Notional.Add(units128(notional)), s.Maintenance.Add(units128(maintenance))
-		s.Bands[HealthHealthy]++
-		return
-	}
-	f := m.hotMargin(h)
+func (m *Machine) sumLend(s *Sums, h *hotAccount, local uint32) {
+	f := m.hotMargin(local)
 	if !f.isFast {
 		m.sumFull(s, &m.accounts[local])
 		return
 	}
-	net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(local))
-	s.Equity = s.Equity.Add(net).Add(f.isoEquity)
-	band := HealthHealthy
-	if !m.isSafeLend(h, &f, local, net) {
+	lent := m.lendValue(local)
+	net := f.equityE12.DivFloor(m.sweepSubUnit).Add(lent)
+	m.sweptE12 = m.sweptE12.Add(f.equityE12)
+	s.Equity = s.Equity.Add(lent).Add(f.isoEquity)
+	if m.isSafeLend(h, &f, local, net) {
+		s.add(h, &f, HealthHealthy)
+	} else if standing, ok := m.standingLend(h, &f, local, net); ok {
+		s.add(h, &f, standing.health())
+	} else {
 		a := &m.accounts[local]
-		band = m.healthOf(a, m.evaluate(a))
+		s.add(h, &f, m.healthOf(a, m.evaluate(a)))
 	}
-	s.add(h, &f, band)
 }
 
 func (s *Sums) add(h *hotAccount, f *hotFigures, band Health) {
@@ -121,7 +113,8 @@ type Nearest struct {
 	RatioE10 fixedpoint.Int128
 }
 
-// ReadNearest appends this shard's accounts with the highest margin ratio, worst first.
+// ReadNearest appends this shard's accounts with the highest margin ratio, worst first, all
+// at once: the plain twin of what TotalsStep gives.
 func (m *Machine) ReadNearest(limit int, dst []Nearest) []Nearest {
 	from := len(dst)
 	for local := range m.hot {
@@ -130,7 +123,10 @@ func (m *Machine) ReadNearest(limit int, dst []Nearest) []Nearest {
 			continue
 		}
 		f := m.evaluate(a)
-		n := Nearest{Account: uint32(local)*m.cfg.Shards + m.cfg.Shard, Health: m.healthOf(a, f), RatioE10: m.accountRatio(a, f)}
+		n := Nearest{
+			Account: uint32(local)*m.cfg.Shards + m.cfg.Shard, Health: m.healthOf(a, f),
+			RatioE10: fixedpoint.MinI128(m.accountRatio(a, f), fixedpoint.I128(nearestInfinite)),
+		}
 		at := len(dst)
 		for at > from && dst[at-1].RatioE10.Less(n.RatioE10) {
 			at--

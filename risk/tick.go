@@ -71,6 +71,9 @@ func (m *Machine) setPrice(kind PriceKind, slot uint32, v int64) {
 	switch kind {
 	case PriceMark:
 		p := &m.perps[slot]
+		if p.movedSeq != m.seq {
+			p.markBefore, p.movedSeq = p.mark, m.seq
+		}
 		p.mark, p.markTimeMs = v, m.timeMs
 		m.refreshPerp(slot)
 		m.perpMoved(slot)
@@ -103,11 +106,8 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	requests := m.wishBuf[:0]
 	if m.mustSweep() {
 		b.stats.Sweeps++
-		for local := range m.hot {
-			requests = m.look(uint32(local), requests)
-		}
-		m.wishBuf = requests
-		return requests
+		m.wishBuf = m.appendDue(m.passTick(requests))
+		return m.wishBuf
 	}
 	const near, far = 4, 8
 	for i, n := 0, len(b.awake); i < n; i++ { // looking may wake others: never as of this tick
@@ -120,8 +120,8 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		requests = m.look(b.awake[i], requests)
 	}
 	b.stats.Woken += uint64(len(b.awake))
-	m.wishBuf = requests
-	return requests
+	m.wishBuf = m.appendDue(requests)
+	return m.wishBuf
 }
 
 // look evaluates one account at present prices, tells what changed, and appends what it asks
@@ -143,6 +143,7 @@ func (m *Machine) look(local uint32, requests []Request) []Request {
 	s := m.statusOf(a, f)
 	if s&statusSharing != 0 {
 		m.touch(slot)
+		m.watch(slot, s)
 		requests = m.wishes(slot, a, f, 0, requests)
 		m.join(slot)
 		return requests
@@ -156,22 +157,16 @@ func (m *Machine) look(local uint32, requests []Request) []Request {
 func (m *Machine) quickStatus(local uint32, h *hotAccount) (status, bool) {
 	switch h.kind() {
 	case hotStandard, hotUnified:
-		if equity, notional, maintenance, odd := m.hotCross(h); odd == 0 && m.isClear(h, equity, notional, maintenance) {
-			return status(HealthHealthy), true
-		}
-		if f := m.hotMargin(h); f.isFast {
+		if f := m.hotMargin(local); f.isFast {
 			return m.standingSimple(h, &f), true
 		}
 	case hotLend:
-		equity, notional, maintenance, odd := m.hotCross(h)
-		if _, isClear := m.isClearLend(h, int(local), equity, notional, maintenance); odd == 0 && isClear {
+		f := m.hotMargin(local)
+		net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(local))
+		if m.isSafeLend(h, &f, local, net) {
 			return m.lentStatus(local), true
 		}
-		f := m.hotMargin(h)
-		net := f.equityE12.DivFloor(m.sweepSubUnit).Add(m.lendValue(int(local)))
-		if m.isSafeLend(h, &f, int(local), net) {
-			return m.lentStatus(local), true
-		}
+		return m.standingLend(h, &f, local, net)
 	case hotNone, hotIdle, hotFull:
 	}
 	return 0, false

@@ -117,7 +117,7 @@ func (g *gauge) ratioE10() i128 {
 	if isInfinite {
 		return fixedpoint.I128(nearestInfinite)
 	}
-	return fixedpoint.MinI128(ratio, fixedpoint.I128(nearestInfinite-1))
+	return fixedpoint.MinI128(ratio, fixedpoint.I128(nearestInfinite))
 }
 
 // distance returns floor(100 x (1 - requirement/value)): 0 to 99, -1 beyond the line or

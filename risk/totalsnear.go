@@ -5,7 +5,7 @@ import "slices"
 // The nearest accounts of a pass stand in a heap whose root is the best of them, the one
 // that goes when a worse comes: v.Nearest, until sortNearest.
 
-// nearestInfinite stands for a ratio whose denominator is gone; finite ratios stay below.
+// nearestInfinite stands for a ratio whose denominator is gone, or next to it.
 const nearestInfinite = 1 << 62
 
 // isNearer orders accounts by ratio, the highest first, of equal ones by account.

@@ -12,7 +12,7 @@ const (
 	accountEven                                   // touched
 	accountOdd                                    // touched, next to it
 	accountKept                                   // captured, when equal to this bit of tracker.quiet
-	accountStates  = accountHalted | accountUnvalued
+	accountStates  = accountHalted | accountUnvalued | accountLiquidating
 	accountTouched = accountEven | accountOdd
 	accountTracked = accountTouched | accountKept | accountCounted
 )

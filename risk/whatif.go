@@ -37,6 +37,7 @@ type savedSpot struct {
 // NewScratch returns a scratch machine; it takes some 100 kB.
 func NewScratch() *Scratch {
 	s := &Scratch{m: New(Config{Shards: 1, AccountsMax: 1, Detect: DetectSweep})}
+	s.m.isScratch = true
 	s.forget()
 	return s
 }
@@ -58,6 +59,9 @@ func (s *Scratch) enter(m *Machine, slot uint32, withOrders orderCopy) bool {
 	w.opened, w.clients, w.passTerms = m.opened, m.clients, m.passTerms
 	s.copyAccount(m, a, withOrders)
 	s.copyPools(m)
+	for i := int(a.positions.start); i < int(a.positions.start)+int(a.positions.count); i++ {
+		s.savePerp(uint32(m.positions.perp[i] &^ isolatedBit)) // any command may change what is open
+	}
 	w.hot[0] = m.hot[slot/m.cfg.Shards]
 	w.refreshHot(slot)
 	return true
@@ -80,6 +84,10 @@ func (s *Scratch) copyAccount(m *Machine, a *account, withOrders orderCopy) {
 	c := &w.accounts[0]
 	*c = *a
 	c.flags = a.flags&(accountOpen|accountStates) | w.track.quiet
+	w.liquidations = w.liquidations[:0]
+	if l := m.liquidationOf(a); l != nil {
+		w.liquidations, c.liquidation = append(w.liquidations, *l), 1
+	}
 	w.track.dirty = append(w.track.dirty[:0], 0)
 	if n := int(a.positions.count); a.positions.start != 0 {
 		start := w.positions.alloc(a.positions.class)
@@ -91,7 +99,11 @@ func (s *Scratch) copyAccount(m *Machine, a *account, withOrders orderCopy) {
 	}
 	if a.balances.start != 0 {
 		c.balances.start = w.balances.alloc(a.balances.class)
-		copy(w.balances.of(&c.balances), m.balances.of(&a.balances))
+		items := w.balances.of(&c.balances)
+		copy(items, m.balances.of(&a.balances))
+		for i := range items {
+			items[i].bounds = balanceBounds{}
+		}
 	}
 	c.orderHead, c.orderTail, c.orderCount = 0, 0, 0
 	if withOrders {
@@ -156,12 +168,13 @@ func (s *Scratch) copyPools(m *Machine) {
 // leave puts back what commands wrote of the shared tables, latest first, and forgets the
 // machine.
 func (s *Scratch) leave() {
-	for i := len(s.perps) - 1; i >= 0; i-- {
-		x := &s.perps[i]
+	for i := range s.perps {
+		x := &s.perps[len(s.perps)-1-i]
 		s.from.perps[x.slot], s.from.hotPerps[x.slot] = x.perp, x.hot
 	}
-	for i := len(s.spots) - 1; i >= 0; i-- {
-		s.from.spots[s.spots[i].slot] = s.spots[i].spot
+	for i := range s.spots {
+		x := &s.spots[len(s.spots)-1-i]
+		s.from.spots[x.slot] = x.spot
 	}
 	s.forget()
 }
@@ -187,10 +200,15 @@ func (s *Scratch) saveSpot(market uint32) {
 	}
 }
 
-// ownTokens gives the scratch tokens of its own, whose prices may be written.
+// ownTokens gives the scratch tokens of its own, whose prices may be written, and what says
+// which of them a price enters.
 func (s *Scratch) ownTokens() {
 	if w := s.m; len(s.tokens) == 0 || &w.tokens[0] != &s.tokens[0] {
 		s.tokens = append(s.tokens[:0], w.tokens[:max(w.tokenCount, 1)]...)
 		w.tokens = s.tokens
+		w.firstFed, w.isRepriceDue = s.from.firstFed, s.from.isRepriceDue
 	}
 }
+
+// ForeignTotals returns the sums of a pool over the other shards that SetForeign gave last.
+func (m *Machine) ForeignTotals(n int) Totals { return m.foreign[n] }

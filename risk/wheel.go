@@ -114,29 +114,53 @@ func (w *wheel) push(s *wheelStore, head *uint32, e wheelEntry) {
 	s.entries++
 }
 
+// setEdge sets a chunk's edge from its entries and the chunk behind it.
+func (w *wheel) setEdge(s *wheelStore, c *wheelChunk) {
+	isSet := false
+	if next := c.next(); next != 0 {
+		c.edge, isSet = s.chunks[next].edge, true
+	}
+	for _, e := range c.entries[:c.count()] {
+		if !isSet || w.isFirst(e.code, c.edge) {
+			c.edge, isSet = e.code, true
+		}
+	}
+}
+
+// passing is what a move takes out of a wheel: entries, and once there are more of those than a
+// limit, whole buckets as they are.
+type passing struct {
+	entries []wheelEntry
+	chains  []uint32 // first chunks
+	limit   int
+}
+
 // pass takes out the entries whose bound a move of the price from one code to another has
-// passed, and appends them to dst. Between them lie only buckets that are passed whole; in the
-// last one the edge tells whether there is anything to do.
-func (w *wheel) pass(s *wheelStore, from, to uint32, dst []wheelEntry) []wheelEntry {
+// passed. Between them lie only buckets that are passed whole; in the last one the edge tells
+// whether there is anything to do.
+func (w *wheel) pass(s *wheelStore, from, to uint32, out *passing) {
 	at, last := from>>bucketShift, to>>bucketShift
 	for {
 		var ok bool
 		if at, ok = w.nextTaken(at, last); !ok {
-			return dst
+			return
 		}
 		page := w.pages[at/bucketsPage]
 		head := &page.heads[at%bucketsPage]
 		switch {
+		case at != last && len(out.entries) > out.limit:
+			out.chains = append(out.chains, *head)
+			*head = 0
 		case at != last:
-			dst = w.drain(s, head, dst)
+			out.entries = w.drain(s, head, out.entries)
 		case w.isPassed(s.chunks[*head].edge, to):
-			dst = w.sift(s, head, to, dst)
+			out.entries = w.sift(s, head, to, out.entries)
 		}
 		if *head == 0 {
 			page.taken[at%bucketsPage/64] &^= 1 << (at % 64)
 		}
 		if at == last {
-			return dst
+			return
 		}
 		if w.isUpper {
 			at++

@@ -1,15 +1,20 @@
 package risk
 
-import "slices"
-
 // wheelSweep is where the collection of stale entries stands. It begins when there are twice
-// as many entries as the last one kept, goes on a few buckets at a time, and at least as fast
-// as entries are added: so there are never more than four times those that count.
+// as many entries as the last one kept, and goes on a chunk at a time, at least four entries
+// for each that is added: so there are never more than three times those that the last one
+// kept, and some.
+//
+// Of an account's entries in a bucket one counts, the first that is met: it gives the bound the
+// mark of this turn. Entries that are added where the collection has been carry the mark from
+// the start, those that are added where it is yet to come do not.
 type wheelSweep struct {
 	isOpen bool
-	number int // coordinate
+	turn   bool   // mark of bounds whose entry has been met
+	number uint32 // coordinate
 	side   uint8
 	bucket uint32 // of all pages
+	chunk  uint32 // of the bucket, the next to look at; 0 = all of them
 	kept   int    // entries when the last one was done
 }
 
@@ -17,9 +22,25 @@ type wheelSweep struct {
 // ones are not worth a collection.
 const (
 	collectPerAccount = 32
-	collectPerInsert  = 8
+	collectPerInsert  = 4
 	collectSlack      = 4096
 )
+
+// beginCollection begins one when it is due.
+func (b *bands) beginCollection() {
+	if g := &b.gc; !g.isOpen && b.store.entries > 2*g.kept+collectSlack {
+		*g = wheelSweep{isOpen: true, turn: !g.turn, kept: g.kept}
+	}
+}
+
+// markOf returns the mark of an entry that is added now.
+func (b *bands) markOf(number uint32, side uint8, code uint32) bool {
+	g := &b.gc
+	bucket := code >> bucketShift
+	isMet := !g.isOpen || number < g.number || number == g.number &&
+		(side < g.side || side == g.side && (bucket < g.bucket || bucket == g.bucket && g.chunk != 0))
+	return isMet == g.turn
+}
 
 // collect looks at about so many entries.
 func (m *Machine) collect(entries int) {
@@ -32,45 +53,89 @@ func (m *Machine) collect(entries int) {
 			at, ok = pair.sides[g.side].nextUp(g.bucket, pagesMax*bucketsPage-1)
 		}
 		if ok {
-			entries -= m.collectBucket(uint32(g.number), g.side, at)
-			g.bucket = at + 1
+			g.bucket = at
+			entries -= m.collectChunk(&pair.sides[g.side])
 			continue
 		}
 		entries--
 		if g.bucket, g.side = 0, g.side+1; g.side <= sideHigh {
 			continue
 		}
-		if g.side, g.number = 0, g.number+1; g.number == len(b.pairs) {
-			b.gc = wheelSweep{kept: b.store.entries}
+		if g.side, g.number = 0, g.number+1; int(g.number) == len(b.pairs) {
+			b.gc = wheelSweep{turn: g.turn, kept: b.store.entries}
 			return
 		}
 	}
 }
 
-// collectBucket drops the stale entries of a bucket, and repeated ones, and returns how many
-// it has looked at.
-func (m *Machine) collectBucket(number uint32, side uint8, at uint32) int {
+// collectChunk drops the stale entries of one chunk of the bucket, takes in the chunk behind it
+// while there is room, and returns how many entries it has looked at.
+func (m *Machine) collectChunk(w *wheel) (looked int) {
 	b := &m.bands
-	w := &b.pairs[number].sides[side]
-	page := w.pages[at/bucketsPage]
-	head := &page.heads[at%bucketsPage]
-	all := w.drain(&b.store, head, b.passed[:0])
-	slices.SortFunc(all, compareEntries)
-	for i, e := range all {
-		if (i == 0 || all[i-1] != e) && m.hasBound(number, side, e) {
-			w.push(&b.store, head, e)
-		}
+	g, s := &b.gc, &b.store
+	page := w.pages[g.bucket/bucketsPage]
+	head := &page.heads[g.bucket%bucketsPage]
+	if g.chunk == 0 {
+		g.chunk = *head
 	}
-	if *head == 0 {
+	c := &s.chunks[g.chunk]
+	kept, from := 0, 0
+	for {
+		count := c.count()
+		for _, e := range c.entries[from:count] {
+			m.prefetchColumns(e.local)
+		}
+		for _, e := range c.entries[from:count] {
+			if m.seeBound(g.number, g.side, e, g.turn) {
+				c.entries[kept] = e
+				kept++
+			}
+		}
+		looked += count - from
+		s.entries -= count - kept
+		next := c.next()
+		c.meta = next<<3 | uint32(kept)
+		if next == 0 || kept+s.chunks[next].count() > entriesChunk || looked > 2*entriesChunk {
+			break
+		}
+		n := &s.chunks[next]
+		from = kept
+		copy(c.entries[kept:], n.entries[:n.count()])
+		c.meta = n.next()<<3 | uint32(kept+n.count())
+		s.release(next)
+	}
+	w.setEdge(s, c)
+	if g.chunk = c.next(); g.chunk != 0 {
+		return looked + 1
+	}
+	g.bucket++
+	if s.chunks[*head].next() == 0 && s.chunks[*head].count() == 0 {
+		s.release(*head)
+		*head = 0
+		at := g.bucket - 1
 		page.taken[at%bucketsPage/64] &^= 1 << (at % 64)
 	}
-	b.passed = all[:0]
-	return len(all)
+	return looked + 1
 }
 
-func compareEntries(a, b wheelEntry) int {
-	if a.local != b.local {
-		return int(a.local) - int(b.local)
+// leaveBucket keeps the collection out of the way of a price that moves to a code: what it has
+// not looked at of its bucket is taken out with the rest, or looked at now where the price may
+// take a part.
+func (m *Machine) leaveBucket(number uint32, side uint8, from, to uint32) {
+	g := &m.bands.gc
+	if !g.isOpen || g.chunk == 0 || g.number != number || g.side != side {
+		return
 	}
-	return int(a.code) - int(b.code)
+	w := &m.bands.pairs[number].sides[side]
+	first, last := from>>bucketShift, to>>bucketShift
+	switch head := w.pages[g.bucket/bucketsPage].heads[g.bucket%bucketsPage]; {
+	case g.bucket < min(first, last) || g.bucket > max(first, last):
+	case g.bucket != last:
+		g.chunk = 0
+		g.bucket++
+	case w.isPassed(m.bands.store.chunks[head].edge, to):
+		for g.chunk != 0 {
+			m.collectChunk(w)
+		}
+	}
 }

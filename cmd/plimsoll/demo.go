@@ -164,6 +164,15 @@ func (s *show) run(ctx context.Context) error {
 		return err
 	}
 	s.hasRun = true
+	ctx, stop := context.WithCancel(ctx)
+	if s.figures.events, err = watch(ctx, s.d.url()); err != nil {
+		stop()
+		return err
+	}
+	defer func() {
+		stop()
+		<-s.figures.events.done
+	}()
 	return s.stream(ctx, &ticker{d: s.d, walk: newWalker(s.o.seed, m, &s.fit, int64(s.o.tickMs))})
 }
 

@@ -17,6 +17,7 @@ import (
 // figures are what the demo shows: all of it read from the engine or measured.
 type figures struct {
 	sums     risk.Sums
+	events   *watcher // counts what it reads of /v1/events
 	ticks    uint64
 	elapsed  time.Duration // since the first tick
 	lately   uint64        // ticks since the last figures
@@ -114,6 +115,7 @@ func panel(f *figures) []string {
 			spanText(f.times.quantile(500)), spanText(f.times.quantile(990)), spanText(f.times.longest)),
 		fmt.Sprintf("re-margined  %s accounts a tick, %s accounts/s",
 			countText(f.remargined()), perSecondText(f.lately*f.remargined(), f.latelyIn)),
+		fmt.Sprintf("events       %s read from /v1/events, %s gaps", countText(f.events.events.Load()), countText(f.events.gaps.Load())),
 		fmt.Sprintf("health       healthy %s   at risk %s   liquidatable %s   backstop %s   idle %s",
 			countText(b[risk.HealthHealthy]), countText(b[risk.HealthAtRisk]), countText(b[risk.HealthLiquidatable]),
 			countText(b[risk.HealthBackstop]), countText(b[risk.HealthNone])),
@@ -251,6 +253,8 @@ type summary struct {
 	TickNsMax         int64             `json:"tick_ns_max"`
 	AccountsPerTick   uint64            `json:"accounts_per_tick"`
 	AccountsPerSecond json.Number       `json:"accounts_per_second"`
+	Events            uint64            `json:"events"`     // read over HTTP while ticks were streamed
+	EventGaps         uint64            `json:"event_gaps"` // times that they were overwritten before that
 	Bands             map[string]uint64 `json:"bands"`
 	EquityUSD         string            `json:"equity_usd"`
 	NotionalUSD       string            `json:"notional_usd"`
@@ -277,6 +281,7 @@ func (f *figures) summarise(s *summary) {
 	s.Ticks, s.TicksPerSecond = f.ticks, json.Number(rateText(f.ticks, f.elapsed))
 	s.TickNsP50, s.TickNsP99, s.TickNsMax = f.times.quantile(500), f.times.quantile(990), f.times.longest
 	s.AccountsPerTick = f.remargined()
+	s.Events, s.EventGaps = f.events.events.Load(), f.events.gaps.Load()
 	s.AccountsPerSecond = json.Number(rateText(f.ticks*f.remargined(), f.elapsed))
 	s.Bands = map[string]uint64{}
 	for band, count := range f.sums.Bands {

@@ -18,7 +18,9 @@ type past struct {
 	dataDir  string
 	settings settings
 	shards   int
-	until    uint64 // last Seq wanted; 0 = all there is
+	detect   string        // as --detect
+	until    uint64        // last Seq wanted; 0 = all there is
+	events   *eventPrinter // nil: events are not wanted
 
 	rebuild *engine.Rebuild
 	names   *api.Directory
@@ -39,7 +41,7 @@ func newPast(dir string, shards int, until uint64) (*past, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is no data directory: it has no %s", dir, settingsName)
 	}
-	return &past{dataDir: dir, settings: s, shards: shards, until: until}, err
+	return &past{dataDir: dir, settings: s, shards: shards, detect: detectBands, until: until}, err
 }
 
 // empty makes the state that of no command.
@@ -47,8 +49,14 @@ func (p *past) empty() (err error) {
 	cfg := engine.DefaultConfig()
 	p.settings.impose(&cfg)
 	cfg.Shards, cfg.Clock, cfg.AccrueMs = p.shards, engine.ClockCommands, 0 // reads alone move nothing
+	if err := detectOf(p.detect, &cfg); err != nil {
+		return err
+	}
 	p.names, p.from, p.frames = api.NewDirectory(cfg.AccountsMax), nil, 0
 	p.rebuild, err = engine.NewRebuild(cfg, p.names)
+	if err == nil && p.events != nil {
+		p.rebuild.CollectEvents()
+	}
 	return err
 }
 
@@ -72,7 +80,7 @@ func (p *past) openOnce() error {
 	}
 	var faults []error
 	for i := range snapshots {
-		if p.until > 0 && snapshots[i].Seq > p.until {
+		if p.until > 0 && snapshots[i].Seq > p.until || p.events != nil && snapshots[i].Seq > p.events.after {
 			continue
 		}
 		if err := p.restore(&snapshots[i]); err != nil {
@@ -139,5 +147,10 @@ func (p *past) frame(place journal.Place, h *journal.Header, body []byte) (done 
 		return false, fmt.Errorf("%s at byte %d, frame %d: %w", place.File, place.Offset, h.Number, err)
 	}
 	p.frames++
+	if p.events != nil {
+		if err := p.events.print(p.rebuild.TakeEvents(), p.names); err != nil {
+			return false, err
+		}
+	}
 	return p.until > 0 && p.rebuild.Seq() >= p.until, nil
 }

@@ -36,27 +36,44 @@ func replay(_ context.Context, p *process) int {
 	var dir, account string
 	var seq uint64
 	var isJSON bool
-	shards := 1
+	shards, detect := 1, detectBands
 	f := newFlags("replay", "Rebuilds the state of a data directory from the newest usable snapshot, or from the first frame, and\n"+
 		"prints the last seq, its time and the state hash, which equals GET /v1/status of the daemon at that seq. The directory\n"+
 		"is not changed and may be in use.")
 	f.operand(&dir, "DIR")
 	f.number64(&seq, option{"seq", "N", "The last command to apply; 0 = the last committed.", "what was true at an earlier place."})
 	f.number(&shards, option{"shards", "N", "Accounts are split this many ways.", "proof that the hash does not depend on it."})
+	addDetectFlag(f, &detect)
 	f.text(&account, option{
 		"account", "NAME", "Prints the margin of this account as of that seq, as GET /v1/accounts/NAME/margin answers it.",
 		"how an account stood when it was liquidated.",
 	})
 	f.toggle(&isJSON, option{"json", "", "Prints one JSON object.", "scripts read it."})
+	events, isEvents := eventPrinter{out: p.stdout}, false
+	f.toggle(&isEvents, option{
+		"events", "", "Prints the public events instead, a line each, as GET /v1/events gives them.",
+		"events that the daemon keeps no longer, or a comparison with what it told.",
+	})
+	f.number64(&events.after, option{"after", "N", "With --events: the seq after which they begin.", "the rest is known."})
 	if code, done := p.parse(f); done {
 		return code
 	}
+	if err := detectOf(detect, &engine.Config{}); err != nil {
+		return p.misused(f, err)
+	}
 	past, err := newPast(dir, shards, seq)
 	if err == nil {
+		past.detect = detect
+		if isEvents {
+			past.events = &events
+		}
 		err = past.open()
 	}
 	if err != nil {
 		return p.failed("replay", err)
+	}
+	if isEvents {
+		return exitDone
 	}
 	if account != "" {
 		return past.printMargin(p, account)

@@ -22,6 +22,7 @@ type serveOptions struct {
 	data        string
 	universe    string
 	clock       string
+	detect      string
 	logFormat   string
 	accountsMax int
 	keep        keepOptions
@@ -33,8 +34,9 @@ const dataNone = "none"
 
 func newServeFlags() (*flags, *serveOptions) {
 	o := &serveOptions{
-		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: "embedded", clock: "wall", logFormat: "text",
-		keep: defaultKeep(), cfg: engine.DefaultConfig(),
+		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: "embedded", clock: "wall", detect: detectBands,
+		logFormat: "text",
+		keep:      defaultKeep(), cfg: engine.DefaultConfig(),
 	}
 	o.cfg.Shards = shardsByCores()
 	o.accountsMax = int(o.cfg.AccountsMax)
@@ -67,6 +69,7 @@ func newServeFlags() (*flags, *serveOptions) {
 		"accounts-max", "N", "Account slots; beyond, opening an account is refused.",
 		"more accounts; each slot costs about 100 bytes once used. A data directory keeps it: change it after a clean stop.",
 	})
+	addDetectFlag(f, &o.detect)
 	o.addEngineFlags(f)
 	f.text(&o.logFormat, option{"log-format", "text|json", "How log lines are written to stderr.", "\"json\" for log collectors."})
 	return f, o
@@ -121,6 +124,9 @@ func (o *serveOptions) check() error {
 	default:
 		return fmt.Errorf("--clock is wall or commands, not %q", o.clock)
 	}
+	if err := detectOf(o.detect, &o.cfg); err != nil {
+		return err
+	}
 	if o.logFormat != "text" && o.logFormat != "json" {
 		return fmt.Errorf("--log-format is text or json, not %q", o.logFormat)
 	}
@@ -160,8 +166,9 @@ func (o *serveOptions) run(ctx context.Context, p *process, u *universe.Universe
 		return exitListen
 	}
 	d := newDaemon(&o.cfg, listener)
+	o.cfg.OnBandMiss = d.logMiss(log)
 	log.Info("plimsoll starts", "version", versionText(), "url", d.url(), "data", o.data, "shards", o.cfg.Shards,
-		"threads", o.cfg.Threads, "cores", runtime.NumCPU(), "clock", o.clock, "universe", o.universe,
+		"threads", o.cfg.Threads, "cores", runtime.NumCPU(), "clock", o.clock, "detect", o.detect, "universe", o.universe,
 		"accounts_max", o.accountsMax, "ingress_slots", o.cfg.IngressSlots, "sequence_slots", o.cfg.SequenceSlots,
 		"broadcast_slots", o.cfg.BroadcastSlots, "outbox_slots", o.cfg.OutboxSlots, "tickets", o.cfg.Tickets,
 		"event_history", o.cfg.EventHistory)

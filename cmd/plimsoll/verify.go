@@ -6,25 +6,31 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"plimsoll/internal/engine"
 	"plimsoll/internal/journal"
 )
 
 // verify checks a data directory.
 func verify(_ context.Context, p *process) int {
 	var dir string
-	shards := 1
+	shards, detect := 1, detectBands
 	f := newFlags("verify", "Checks the checksums of every frame and chunk, the chain from frame to frame, and, by replaying all\n"+
 		"there is, the state hash of every snapshot and every one that the log carries. Exit code 3 when anything differs. The\n"+
 		"directory is not changed and may be in use.")
 	f.operand(&dir, "DIR")
 	f.number(&shards, option{"shards", "N", "Accounts are split this many ways.", "proof that the hashes do not depend on it."})
+	addDetectFlag(f, &detect)
 	if code, done := p.parse(f); done {
 		return code
+	}
+	if err := detectOf(detect, &engine.Config{}); err != nil {
+		return p.misused(f, err)
 	}
 	past, err := newPast(dir, shards, 0)
 	if err != nil {
 		return p.failed("verify", err)
 	}
+	past.detect = detect
 	v := &verifier{past: past, out: p}
 	code := exitDone
 	for _, err := range v.all() {

@@ -74,6 +74,11 @@ func (d *Decoder) buildCancelAll(f *frame) {
 	d.optionalMarket(f)
 }
 
+// buildRecheck reads a recheck, which changes nothing of an account that is right.
+func (d *Decoder) buildRecheck(f *frame) {
+	d.ref(f, fieldAccount, nameAccount, placeAccount, risk.NoAccount)
+}
+
 func (d *Decoder) optionalMarket(f *frame) {
 	if f.seen.has(fieldMarket) {
 		d.ref(f, fieldMarket, nameMarket, placeMarket, risk.NoSlot)

@@ -35,6 +35,7 @@ type Decoder struct {
 	frames  [3]frame // the command, an element of its arrays, the trigger of that
 	prices  priceNames
 	listing int      // fixups that give out slots
+	isDry   bool     // nothing is given out: the body is only simulated
 	spots   []uint32 // records that list spots, while names are resolved
 
 	follows [fieldCount]field // the field that came after a field last time
@@ -74,7 +75,7 @@ func (d *Decoder) Decode(body []byte, form Form, client uint16) *Error {
 		d.records, d.groups = d.records[:0], d.groups[:0]
 		return d.err
 	}
-	if d.listing > 0 {
+	if d.listing > 0 && !d.isDry {
 		d.resolve()
 	}
 	return nil

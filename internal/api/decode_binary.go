@@ -39,8 +39,8 @@ func (d *Decoder) readGroup(i, count int) (size int) {
 	head.Client = d.client
 	left := int(head.GroupLeft)
 	switch {
-	case head.Kind == risk.KindNone || head.Kind > risk.KindResume:
-		d.fail(codeInvalidRecord, "kind", "a group starts with a command, kinds 1 to 29", "")
+	case head.Kind == risk.KindNone || head.Kind == risk.KindOpenClient || head.Kind > risk.KindRecheck:
+		d.fail(codeInvalidRecord, "kind", "a group starts with a command, kinds 1 to 29 and 31", "")
 	case left >= risk.GroupMax:
 		d.fail(codeLimitExceeded, "group_left", "one command fits at most 4096 records: split it", limitGroup)
 	case i+left >= count:

@@ -100,6 +100,7 @@ func TestEveryCommandOfTheContractDecodes(t *testing.T) {
 		{`{"type":"clock","time":1790091087693,"id":"9"}`, risk.KindClock, 1},
 		{`{"type":"halt","market":"BTC"}`, risk.KindHalt, 1},
 		{`{"type":"resume","all":true}`, risk.KindResume, 1},
+		{`{"type":"recheck","account":"bob"}`, risk.KindRecheck, 1},
 	} {
 		d := NewDecoder(testDirectory())
 		if err := d.Decode([]byte(c.body), FormJSON, 3); err != nil {

@@ -172,25 +172,3 @@ func appendMarginReply(dst []byte, seq uint64, v *risk.AccountView, l *listing, 
 	dst = appendTextField(dst, "account", dir.AccountName(v.Account))
 	return append(appendMargin(dst, &v.Margin, l), '}')
 }
-
-// appendLiquidationPrices writes GET /v1/accounts/{account}/liquidation_prices.
-func appendLiquidationPrices(dst []byte, seq uint64, v *risk.AccountView, dir *Directory) []byte {
-	dst = append(appendKey(appendAccountHead(dst, seq, v, dir), "positions"), '[')
-	for i := range v.Positions {
-		p := &v.Positions[i]
-		if p.Size.V.Sign() == 0 {
-			continue
-		}
-		dst = appendTextField(append(appendSep(dst), '{'), "perp", dir.MarketName(p.Perp))
-		dst = appendAmountField(dst, "trigger_price", p.TriggerPx)
-		dst = append(appendAmountField(dst, "hyperliquid_price", p.LiquidationPx), '}')
-	}
-	dst = append(appendKey(append(dst, ']'), "collaterals"), '[')
-	for i := range v.Collaterals {
-		c := &v.Collaterals[i]
-		dst = appendTextField(append(appendSep(dst), '{'), "token", dir.TokenName(c.Token))
-		dst = appendAmountField(dst, "trigger_price", c.TriggerPx)
-		dst = append(appendAmountField(dst, "hyperliquid_price", c.LiquidationPx), '}')
-	}
-	return append(dst, ']', '}')
-}

@@ -44,22 +44,25 @@ const (
 	codeLimitExceeded  = "limit_exceeded"
 	codeInvalidRecord  = "invalid_record" // binary: kind or shape of a group
 
-	codeUnknownAccount   = "unknown_account"      // 404
-	codeUnknownToken     = "unknown_token"        // 404
-	codeNotFound         = "not_found"            // 404
-	codeMethodNotAllowed = "method_not_allowed"   // 405
-	codeBodyTooLarge     = "body_too_large"       // 413
-	codeUnsupportedMedia = "unsupported_media"    // 415
-	codeRingFull         = "ring_full"            // 429
-	codeUnavailable      = "unavailable"          // 503: the engine has stopped
-	codeNotReady         = "not_ready"            // 503
-	codeReadOnly         = "read_only"            // 503: the disk is too full for the journal
-	codeSnapshotRunning  = "snapshot_running"     // 409
-	codeNoJournal        = "no_journal"           // 409: --data none
-	codeInternal         = "internal"             // 500
-	codeHeaderTooLarge   = "header_too_large"     // 431
-	codeTooManyStreams   = "too_many_streams"     // 429
-	codeHistoryGone      = "event_history_passed" // 410
+	codeUnknownAccount   = "unknown_account"       // 404
+	codeUnknownToken     = "unknown_token"         // 404
+	codeNotFound         = "not_found"             // 404
+	codeMethodNotAllowed = "method_not_allowed"    // 405
+	codeBodyTooLarge     = "body_too_large"        // 413
+	codeUnsupportedMedia = "unsupported_media"     // 415
+	codeRingFull         = "ring_full"             // 429
+	codeUnavailable      = "unavailable"           // 503: the engine has stopped
+	codeNotReady         = "not_ready"             // 503
+	codeReadOnly         = "read_only"             // 503: the disk is too full for the journal
+	codeSnapshotRunning  = "snapshot_running"      // 409
+	codeNoJournal        = "no_journal"            // 409: --data none
+	codeInternal         = "internal"              // 500
+	codeHeaderTooLarge   = "header_too_large"      // 431
+	codeTooManyStreams   = "too_many_streams"      // 429
+	codeHistoryGone      = "event_history_passed"  // 410, and as the end of a stream
+	codeCursorAhead      = "event_cursor_ahead"    // 409: of a place not reached
+	codeTooSlow          = "event_reader_too_slow" // as the end of a stream
+	codeShuttingDown     = "shutting_down"         // as the end of a stream
 )
 
 // Limits as errors show them.

@@ -1,19 +1,19 @@
 package api
 
 import (
-	"bufio"
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"plimsoll/internal/engine"
 	"plimsoll/risk"
 )
 
-// eventCursor is the place of the last event a stream has sent.
+// eventCursor is the place of an event: its Seq, and its number in it from 1.
 type eventCursor struct {
 	seq uint64
 	n   uint32
@@ -22,20 +22,38 @@ type eventCursor struct {
 // afterAll is an event number after every event of a Seq.
 const afterAll = 1<<32 - 1
 
+// appendID writes a cursor as event ids are written: seq.n.
+func (c eventCursor) appendID(dst []byte) []byte {
+	dst = strconv.AppendUint(dst, c.seq, 10)
+	return strconv.AppendUint(append(dst, '.'), uint64(c.n), 10)
+}
+
 // events answers GET /v1/events: as server-sent events, or as lines for a reader that
-// accepts those. Each stream polls the engine's history; a slow reader holds nobody up.
+// accepts those. Cursor, filters and limits are judged here; then the connection is a
+// stream's (events_stream.go).
+//
+//	?after=SEQ          what follows all of SEQ; SEQ.N: what follows event N of it
+//	Last-Event-ID: S.N  the same, and goes before ?after, which a browser repeats as it was
+//	neither             what follows the last command acknowledged
+//	?account=NAME       events of this account alone
+//	?types=A,B          events of these types alone
 func (s *Server) events(ctx *fasthttp.RequestCtx) {
-	at, fault := s.eventStart(ctx)
+	at, isFresh, fault := s.eventStart(ctx)
+	var filter eventFilter
 	if fault == nil {
-		_, err := s.engine.EventsAfter(at.seq, at.n, nil)
-		if err != nil {
-			fault = &Error{
-				Status: http.StatusGone, Code: codeHistoryGone, Field: "after",
-				Message: "events after this place are no longer kept: read the accounts, then follow from their seq",
-			}
+		filter, fault = s.eventFilter(ctx)
+	}
+	var reader *engine.EventReader
+	if fault == nil {
+		var err error
+		var gone *engine.HistoryError
+		if reader, err = s.engine.EventsFrom(at.seq, at.n); errors.As(err, &gone) {
+			s.reply(ctx, http.StatusGone, appendGone(nil, at, gone.OldestSeq), s.lastSeq.Load())
+			return
 		}
 	}
-	if fault == nil && s.streams.Add(1) > eventStreamsMax {
+	isHead := ctx.IsHead()
+	if fault == nil && !isHead && s.streams.Add(1) > eventStreamsMax {
 		s.streams.Add(-1)
 		fault = &Error{
 			Status: http.StatusTooManyRequests, Code: codeTooManyStreams, Limit: limitStreams,
@@ -46,116 +64,135 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 		s.fail(ctx, fault)
 		return
 	}
-	isLines := bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("application/x-ndjson"))
-	s.stamp(ctx, at.seq)
-	ctx.SetContentType("text/event-stream")
-	if isLines {
-		ctx.SetContentType("application/x-ndjson")
+	t := newStream(s, reader, at, filter)
+	t.isLines = bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("application/x-ndjson"))
+	t.isFresh = isFresh
+	head := t.header(ctx)
+	if isHead {
+		return
 	}
-	ctx.Response.Header.Set("Cache-Control", "no-store")
-	conn := ctx.Conn()
-	ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(nc net.Conn) {
 		defer s.streams.Add(-1)
-		s.stream(w, conn, at, isLines)
+		t.run(socketOf(nc), head)
 	})
 }
 
-// eventStart returns where a stream starts: after Last-Event-ID, after ?after=SEQ, or now.
-func (s *Server) eventStart(ctx *fasthttp.RequestCtx) (at eventCursor, fault *Error) {
-	if id := ctx.Request.Header.Peek("Last-Event-ID"); len(id) > 0 {
-		seqText, nText, _ := bytes.Cut(id, []byte("."))
-		seq, err := strconv.ParseUint(string(seqText), 10, 64)
-		n, err2 := strconv.ParseUint(string(nText), 10, 32)
-		if err != nil || err2 != nil {
-			return at, &Error{
-				Status: http.StatusBadRequest, Code: codeInvalidID, Field: "Last-Event-ID",
-				Message: "an event id is seq.n, not " + quoted(id),
-			}
-		}
-		return eventCursor{seq: seq, n: uint32(n)}, nil
-	}
-	text := ctx.QueryArgs().Peek("after")
-	if len(text) == 0 {
-		seq, err := s.engine.Read(0, func(*risk.Machine) {})
-		if err != nil {
-			return at, unavailable(err)
-		}
-		return eventCursor{seq: seq, n: afterAll}, nil
-	}
-	seq, err := strconv.ParseUint(string(text), 10, 64)
+// eventStart returns where a stream starts. isFresh: no cursor was given.
+func (s *Server) eventStart(ctx *fasthttp.RequestCtx) (at eventCursor, isFresh bool, fault *Error) {
+	now, err := s.engine.Read(0, func(*risk.Machine) {})
 	if err != nil {
-		return at, &Error{
-			Status: http.StatusBadRequest, Code: codeInvalidNumber, Field: "after",
-			Message: "after is a seq, not " + quoted(text),
+		return at, false, unavailable(err)
+	}
+	field := "Last-Event-ID"
+	text := ctx.Request.Header.Peek(field)
+	code, form := codeInvalidID, "an event id is seq.n, not "
+	isWhole := false
+	if len(text) == 0 {
+		field, code, form, isWhole = "after", codeInvalidNumber, "after is a seq or seq.n, not ", true
+		text = ctx.QueryArgs().Peek(field)
+	}
+	if len(text) == 0 {
+		return eventCursor{now, afterAll}, true, nil
+	}
+	at, ok := parseCursor(text, isWhole)
+	switch {
+	case !ok:
+		fault = &Error{Status: http.StatusBadRequest, Code: code, Field: field, Message: form + quoted(text)}
+	case at.seq > now:
+		fault = &Error{
+			Status: http.StatusConflict, Code: codeCursorAhead, Field: field, Limit: "last_seq=" + strconv.FormatUint(now, 10),
+			Message: "seq " + strconv.FormatUint(at.seq, 10) + " has not been reached: this is another history than the one " +
+				"the cursor is from; read the accounts, then follow from their seq",
 		}
 	}
-	return eventCursor{seq: seq, n: afterAll}, nil
+	return at, false, fault
 }
 
-// stream writes events until the reader goes, falls out of the history, or we shut down.
-// The write timeout of a connection counts from each batch, not from the request.
-func (s *Server) stream(w *bufio.Writer, conn net.Conn, at eventCursor, isLines bool) {
-	events := make([]risk.Event, 0, eventsPerPoll)
-	var line []byte
-	lastWrite := time.Now()
-	for !s.isClosing() {
-		var err error
-		if events, err = s.engine.EventsAfter(at.seq, at.n, events[:0]); err != nil {
-			gone := &Error{Code: codeHistoryGone, Message: "the reader was too slow for the history kept"}
-			_, _ = w.Write(append(appendError(line[:0], gone), '\n'))
-			_ = w.Flush()
-			return
-		}
-		if len(events) > 0 || time.Since(lastWrite) > eventHeartbeat {
-			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-		}
-		for i := range events {
-			e := &events[i]
-			at = eventCursor{seq: e.Seq, n: e.N}
-			line = s.appendStreamed(line[:0], e, isLines)
-			if _, err := w.Write(line); err != nil {
-				return
+// parseCursor reads seq.n, or seq alone, which stands for all of it, if that is allowed.
+func parseCursor(text []byte, isWholeAllowed bool) (at eventCursor, ok bool) {
+	seqText, nText, isFull := bytes.Cut(text, []byte("."))
+	seq, err := strconv.ParseUint(string(seqText), 10, 64)
+	if err != nil || !isFull && !isWholeAllowed {
+		return at, false
+	}
+	if !isFull {
+		return eventCursor{seq, afterAll}, true
+	}
+	n, err := strconv.ParseUint(string(nText), 10, 32)
+	return eventCursor{seq, uint32(n)}, err == nil //nolint:gosec // parsed as 32 bits
+}
+
+// appendGone writes why a stream cannot start at a cursor, and where it can.
+func appendGone(dst []byte, at eventCursor, oldest uint64) []byte {
+	text := "events after " + string(at.appendID(nil)) + " are no longer kept, the oldest seq kept is " +
+		strconv.FormatUint(oldest, 10) + ": read the accounts, then follow from their seq"
+	dst = append(dst, `{"error":`...)
+	dst = appendErrorBody(dst, codeHistoryGone, text, "after", "oldest_seq="+strconv.FormatUint(oldest, 10))
+	dst = appendUintField(dst[:len(dst)-1], "oldest_seq", oldest)
+	return append(dst, '}', '}')
+}
+
+// eventFilter says which events a stream carries.
+type eventFilter struct {
+	types      uint64 // bit k for kind k; 0 = all
+	account    uint32
+	hasAccount bool
+}
+
+var _ = [1]struct{}{}[risk.EventADL/64] // a bit for each kind
+
+func (f *eventFilter) passes(e *risk.Event) bool {
+	return (f.types == 0 || f.types>>e.Kind&1 != 0) && (!f.hasAccount || f.account == e.Account)
+}
+
+// eventFilter reads ?account and ?types.
+func (s *Server) eventFilter(ctx *fasthttp.RequestCtx) (f eventFilter, fault *Error) {
+	if name := ctx.QueryArgs().Peek("account"); len(name) > 0 {
+		f.account, f.hasAccount = s.dir.Account(name), true
+		if f.account == risk.NoAccount {
+			return f, &Error{
+				Status: http.StatusNotFound, Code: codeUnknownAccount, Field: "account",
+				Message: "no account " + quoted(name) + " is open",
 			}
 		}
-		if len(events) == 0 && time.Since(lastWrite) > eventHeartbeat {
-			if _, err := w.WriteString(heartbeat(isLines)); err != nil {
-				return
+	}
+	for types := ctx.QueryArgs().Peek("types"); len(types) > 0; {
+		var name []byte
+		name, types, _ = bytes.Cut(types, []byte(","))
+		kind, ok := eventKind(name)
+		if !ok {
+			return f, &Error{
+				Status: http.StatusBadRequest, Code: codeInvalidValue, Field: "types",
+				Message: "there is no event type " + quoted(name) + "; types are separated by commas",
 			}
-		} else if len(events) == 0 {
-			time.Sleep(eventPollPause)
-			continue
 		}
-		if w.Flush() != nil {
-			return
+		f.types |= 1 << kind
+	}
+	return f, nil
+}
+
+// eventKind returns the kind of a public event type.
+func eventKind(name []byte) (kind risk.EventKind, ok bool) {
+	for k := risk.EventResult + 1; k.String() != risk.EventNone.String(); k++ {
+		if k.String() == string(name) {
+			return k, true
 		}
-		lastWrite = time.Now()
 	}
+	return risk.EventNone, false
 }
 
-func (s *Server) isClosing() bool {
-	select {
-	case <-s.closing:
-		return true
-	default:
-		return false
+// socketOf returns what a hijacked connection stands on: its own deadlines are over, and
+// what fasthttp has read ahead is of no request that we would answer.
+func socketOf(nc net.Conn) net.Conn {
+	if u, ok := nc.(interface{ UnsafeConn() net.Conn }); ok {
+		nc = u.UnsafeConn()
 	}
+	if c, ok := nc.(*conn); ok {
+		nc = c.Conn
+	}
+	return nc
 }
 
-// heartbeat is an empty line, or a comment of server-sent events.
-func heartbeat(isLines bool) string {
-	if isLines {
-		return "\n"
-	}
-	return ":\n\n"
-}
-
-func (s *Server) appendStreamed(dst []byte, e *risk.Event, isLines bool) []byte {
-	if isLines {
-		return append(appendEvent(dst, e, s.dir), '\n')
-	}
-	dst = strconv.AppendUint(append(dst, "id: "...), e.Seq, 10)
-	dst = strconv.AppendUint(append(dst, '.'), uint64(e.N), 10)
-	dst = append(append(dst, "\nevent: "...), e.Kind.String()...)
-	dst = append(dst, "\ndata: "...)
-	return append(appendEvent(dst, e, s.dir), "\n\n"...)
-}
+// AppendEvent appends an event as a line of GET /v1/events has it, without the line's end.
+func AppendEvent(dst []byte, e *risk.Event, dir *Directory) []byte { return appendEvent(dst, e, dir) }

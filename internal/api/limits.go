@@ -22,6 +22,7 @@ const (
 	writeTimeout = 30 * time.Second
 	idleTimeout  = 5 * time.Minute
 
-	eventHeartbeat = 5 * time.Second
-	eventPollPause = 5 * time.Millisecond
+	eventHeartbeat  = 5 * time.Second
+	eventEndTimeout = time.Second     // for the last words of a stream
+	eventLagMax     = 2 * time.Second // for how long a reader may be far behind that once kept up
 )

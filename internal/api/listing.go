@@ -19,9 +19,18 @@ type Engine interface {
 	Submit(records []risk.Command, results []engine.Result) error
 	// Read runs fn on the shard that owns the account slot; seq is the place it follows.
 	Read(account uint32, fn func(m *risk.Machine)) (seq uint64, err error)
+	// ReadTotals is Read with the pool totals of the other shards set, as of that place.
+	ReadTotals(account uint32, fn func(m *risk.Machine)) (seq uint64, err error)
 	ReadAll(fn func(shard int, m *risk.Machine)) (seq uint64, err error)
-	// EventsAfter appends the events that follow event n of seq, oldest first.
-	EventsAfter(seq uint64, n uint32, dst []risk.Event) ([]risk.Event, error)
+	// EventsFrom returns a reader of the events that follow event n of seq, oldest first.
+	EventsFrom(seq uint64, n uint32) (*engine.EventReader, error)
+	// AwaitEvents blocks one goroutine until other than seen events are published, or
+	// NudgeEvents is called.
+	AwaitEvents(seen uint64) uint64
+	NudgeEvents()
+	// Totals counts all accounts at one place in the order, with those nearest to their line,
+	// worst first. The view is shared and not to be changed; it may hold more of them.
+	Totals(nearest int) (view *risk.TotalsView, seq uint64, err error)
 	StateHash() (hash fixedpoint.Hash128, seq uint64, err error)
 	Status() engine.Status
 	// Snapshot writes a snapshot and returns when it is published.
@@ -207,54 +216,4 @@ func (s *Server) static() (*listing, error) {
 	}
 	s.listings.mu.Unlock()
 	return l, nil
-}
-
-// totals is a sweep over all accounts at one place in the order.
-type totals struct {
-	seq        uint64
-	sums       risk.Sums
-	identities []risk.Identity
-}
-
-func (s *Server) readTotals() (*totals, error) {
-	sums := make([]risk.Sums, s.shards)
-	identities := make([][]risk.Identity, s.shards)
-	seq, err := s.engine.ReadAll(func(shard int, m *risk.Machine) {
-		m.ReadSums(&sums[shard])
-		identities[shard] = m.ReadIdentities()
-	})
-	t := &totals{seq: seq}
-	for shard := range sums {
-		t.sums.Add(&sums[shard])
-		for i, id := range identities[shard] {
-			if i == len(t.identities) {
-				t.identities = append(t.identities, risk.Identity{Token: id.Token})
-			}
-			sum := &t.identities[i]
-			sum.External, sum.Held = sum.External.Add(id.External), sum.Held.Add(id.Held)
-		}
-	}
-	return t, err
-}
-
-// readNearest returns the accounts with the highest ratio over all shards.
-func (s *Server) readNearest(limit int) (nearest []risk.Nearest, seq uint64, err error) {
-	byShard := make([][]risk.Nearest, s.shards)
-	seq, err = s.engine.ReadAll(func(shard int, m *risk.Machine) {
-		byShard[shard] = m.ReadNearest(limit, nil)
-	})
-	for _, own := range byShard {
-		nearest = append(nearest, own...)
-	}
-	slices.SortStableFunc(nearest, func(a, b risk.Nearest) int {
-		switch {
-		case b.RatioE10.Less(a.RatioE10):
-			return -1
-		case a.RatioE10.Less(b.RatioE10):
-			return 1
-		default:
-			return int(a.Account) - int(b.Account)
-		}
-	})
-	return nearest[:min(limit, len(nearest))], seq, err
 }

@@ -33,6 +33,9 @@ func appendResult(dst []byte, d *Decoder, i int, r *engine.Result) []byte {
 	if r.IsDuplicate {
 		dst = append(dst, `,"duplicate":true`...)
 	}
+	if r.IsConflated {
+		dst = append(dst, `,"conflated":true`...)
+	}
 	if r.HasAmounts {
 		dst = fixedpoint.AppendDecimal128(append(dst, `,"required":"`...), r.Required, r.Decimals)
 		dst = fixedpoint.AppendDecimal128(append(dst, `","available":"`...), r.Available, r.Decimals)

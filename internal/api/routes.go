@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"net/http"
-	"strconv"
 
 	"github.com/valyala/fasthttp"
 
@@ -23,8 +22,24 @@ func (s *Server) readAccount(slot uint32, v *risk.AccountView) (isOpen bool, seq
 // account answers GET /v1/accounts/{account} and what lies below it.
 func (s *Server) account(ctx *fasthttp.RequestCtx, rest []byte) {
 	name, part, _ := bytes.Cut(rest, []byte("/"))
+	method := "GET"
+	if string(part) == "simulate" {
+		method = "POST"
+	}
+	if !allow(ctx, s, method) {
+		return
+	}
 	switch string(part) {
-	case "", "margin", "liquidation_prices":
+	case "", "margin":
+	case "explain":
+		s.explain(ctx, name)
+		return
+	case "liquidation_prices":
+		s.liquidationPrices(ctx, name)
+		return
+	case "simulate":
+		s.simulate(ctx, name)
+		return
 	default:
 		s.fail(ctx, &Error{
 			Status: http.StatusNotFound, Code: codeNotFound,
@@ -40,15 +55,7 @@ func (s *Server) account(ctx *fasthttp.RequestCtx, rest []byte) {
 	v := s.views.Get().(*risk.AccountView)
 	defer s.views.Put(v)
 	isOpen, seq, err := s.readAccount(s.dir.Account(name), v)
-	switch {
-	case err != nil:
-		s.fail(ctx, unavailable(err))
-		return
-	case !isOpen:
-		s.fail(ctx, &Error{
-			Status: http.StatusNotFound, Code: codeUnknownAccount, Message: "no account " + quoted(name) + " is open",
-			Field: "account",
-		})
+	if !s.isRead(ctx, name, isOpen, err) {
 		return
 	}
 	r := s.requests.Get().(*request)
@@ -56,41 +63,10 @@ func (s *Server) account(ctx *fasthttp.RequestCtx, rest []byte) {
 	switch string(part) {
 	case "margin":
 		r.reply = appendMarginReply(r.reply[:0], seq, v, l, s.dir)
-	case "liquidation_prices":
-		r.reply = appendLiquidationPrices(r.reply[:0], seq, v, s.dir)
 	default:
 		r.reply = appendAccount(r.reply[:0], seq, v, l, s.dir)
 	}
 	s.reply(ctx, http.StatusOK, r.reply, seq)
-}
-
-// nearest answers GET /v1/accounts?order=risk&limit=.
-func (s *Server) nearest(ctx *fasthttp.RequestCtx) {
-	if order := ctx.QueryArgs().Peek("order"); len(order) > 0 && string(order) != "risk" {
-		s.fail(ctx, &Error{
-			Status: http.StatusBadRequest, Code: codeInvalidValue, Field: "order",
-			Message: "accounts are listed by order=risk",
-		})
-		return
-	}
-	limit := nearestDefault
-	if text := ctx.QueryArgs().Peek("limit"); len(text) > 0 {
-		n, err := strconv.Atoi(string(text))
-		if err != nil || n < 1 || n > nearestMax {
-			s.fail(ctx, &Error{
-				Status: http.StatusBadRequest, Code: codeInvalidNumber, Field: "limit", Limit: limitNearest,
-				Message: "limit is 1 to 1000, not " + quoted(text),
-			})
-			return
-		}
-		limit = n
-	}
-	found, seq, err := s.readNearest(limit)
-	if err != nil {
-		s.fail(ctx, unavailable(err))
-		return
-	}
-	s.reply(ctx, http.StatusOK, appendNearest(nil, seq, found, s.dir), seq)
 }
 
 // listed answers the reference data.
@@ -144,21 +120,6 @@ func (s *Server) pool(ctx *fasthttp.RequestCtx, name []byte) {
 	}
 	dst := appendUintField([]byte{'{'}, "seq", l.seq)
 	s.reply(ctx, http.StatusOK, append(appendPool(dst, t), '}'), l.seq)
-}
-
-// totals answers GET /v1/totals.
-func (s *Server) totals(ctx *fasthttp.RequestCtx) {
-	l, err := s.readListing()
-	if err != nil {
-		s.fail(ctx, unavailable(err))
-		return
-	}
-	t, err := s.readTotals()
-	if err != nil {
-		s.fail(ctx, unavailable(err))
-		return
-	}
-	s.reply(ctx, http.StatusOK, appendTotals(nil, t, l), t.seq)
 }
 
 // info answers POST /info.
@@ -224,11 +185,15 @@ POST /v1/commands                              one command, an array, lines (app
                                                or records (application/vnd.plimsoll.commands)
 GET  /v1/accounts/{account}                    balances, positions, orders, margin
 GET  /v1/accounts/{account}/margin             the margin figures alone
-GET  /v1/accounts/{account}/liquidation_prices where each position is liquidated
+GET  /v1/accounts/{account}/explain            every term of the ratio, as trees that re-add exactly
+GET  /v1/accounts/{account}/liquidation_prices where each position and collateral is liquidated, and
+                                               the least joint move of all prices that does it
+POST /v1/accounts/{account}/simulate           {"commands":[...],"prices":{...}}: the account before and
+                                               after, and every refusal; changes nothing
 GET  /v1/accounts?order=risk&limit=100         the accounts nearest to liquidation
 GET  /v1/tokens /v1/perps /v1/spots /v1/pools /v1/pools/{token}
 GET  /v1/totals                                sums over all accounts, and the solvency identity
-GET  /v1/events?after=SEQ                      server-sent events, or lines (Accept: application/x-ndjson)
+GET  /v1/events?after=SEQ&account=&types=A,B   server-sent events, or lines (Accept: application/x-ndjson)
 GET  /v1/status                                how far each stage is, last snapshot, last recovery
 POST /v1/snapshot                              writes a snapshot now
 GET  /healthz /readyz                          alive; ready to answer

@@ -39,14 +39,16 @@ type Server struct {
 	freeLow    uint64 // bytes
 	http       *fasthttp.Server
 
-	listings listingCache
-	requests sync.Pool     // of *request
-	views    sync.Pool     // of *risk.AccountView
-	lastSeq  atomic.Uint64 // highest place any reply has reflected
-	streams  atomic.Int32  // open streams of events
-	isOpen   atomic.Bool   // engine is there; pairs with Store in Open
-	closing  chan struct{} // closed by Shutdown: ends streams
-	once     sync.Once
+	listings  listingCache
+	requests  sync.Pool     // of *request
+	views     sync.Pool     // of *risk.AccountView
+	sandboxes sync.Pool     // of *sandbox, without New: see simulate.go
+	lastSeq   atomic.Uint64 // highest place any reply has reflected
+	streams   atomic.Int32  // open streams of events
+	listeners listeners     // those that run
+	isOpen    atomic.Bool   // engine is there; pairs with Store in Open
+	closing   chan struct{} // closed by Shutdown: ends streams
+	once      sync.Once
 }
 
 // request is what one request to /v1/commands or /info works with; it is pooled, so that
@@ -107,8 +109,12 @@ func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) 
 
 // Shutdown ends event streams, lets requests in flight finish, and stops listening.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.once.Do(func() { close(s.closing) })
-	return s.http.ShutdownWithContext(ctx)
+	s.once.Do(func() {
+		close(s.closing)
+		s.endStreams()
+	})
+	err := s.http.ShutdownWithContext(ctx)
+	return errors.Join(err, s.awaitStreams(ctx))
 }
 
 // DropListings forgets what is kept of listings; whoever applies listings that did not
@@ -170,9 +176,7 @@ func (s *Server) handleNamed(ctx *fasthttp.RequestCtx, path []byte) {
 	const accounts, pools = "/v1/accounts/", "/v1/pools/"
 	switch {
 	case len(path) > len(accounts) && string(path[:len(accounts)]) == accounts:
-		if allow(ctx, s, "GET") {
-			s.account(ctx, path[len(accounts):])
-		}
+		s.account(ctx, path[len(accounts):])
 	case len(path) > len(pools) && string(path[:len(pools)]) == pools:
 		if allow(ctx, s, "GET") {
 			s.pool(ctx, path[len(pools):])

@@ -44,6 +44,7 @@ var specs = [...]spec{
 		nil, fields{fieldMarks, fieldOracles, fieldSpots, fieldTokenOracles}),
 	row("funding", risk.KindFunding, (*Decoder).buildFunding, fields{fieldRates}, nil),
 	row("clock", risk.KindClock, (*Decoder).buildNothing, fields{fieldTime}, nil),
+	row("recheck", risk.KindRecheck, (*Decoder).buildRecheck, fields{fieldAccount}, nil),
 	row("halt", risk.KindHalt, (*Decoder).buildHalt, nil, fields{fieldAccount, fieldMarket, fieldAll}),
 	row("resume", risk.KindResume, (*Decoder).buildHalt, nil, fields{fieldAccount, fieldMarket, fieldAll}),
 	row("open_account", risk.KindOpenAccount, (*Decoder).buildOpenAccount,

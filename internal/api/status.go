@@ -45,6 +45,7 @@ func (s *Server) status(ctx *fasthttp.RequestCtx) {
 	} else {
 		dst = appendRecovery(dst, &t.Recovery.Report)
 	}
+	dst = appendBands(dst, &t.Bands)
 	dst = append(appendKey(dst, "rings"), '{')
 	dst = appendIntField(dst, "ingress", int64(t.IngressDepth))
 	dst = appendIntField(dst, "sequenced", int64(t.SequenceDepth))
@@ -54,6 +55,8 @@ func (s *Server) status(ctx *fasthttp.RequestCtx) {
 		dst = appendInt(appendSep(dst), int64(depth))
 	}
 	dst = appendUintField(append(dst, ']', '}'), "events", t.Events)
+	dst = appendUintField(dst, "conflated_ticks", t.ConflatedTicks)
+	dst = appendUintField(dst, "conflated_prices", t.ConflatedPrices)
 	dst = appendIntField(dst, "event_streams", int64(s.streams.Load()))
 	s.reply(ctx, http.StatusOK, append(dst, '}'), seq)
 }

@@ -5,7 +5,7 @@ import "plimsoll/fixedpoint"
 // What a shard does between groups, a few accounts per Poll: it works off the share of the
 // state hash that a marker asked for, and sweeps its accounts for a snapshot. Neither ever
 // holds up a group: the machine hashes and encodes an account by itself before it changes
-// one that is still wanted.
+// one that is still wanted. What it does for its bands comes after that: see bands.go.
 
 // Shares of the state hash that a shard and egress keep, each as of its last marker.
 const (
@@ -69,14 +69,26 @@ func (e *Engine) collect(slot int, seq uint64) (hash fixedpoint.Hash128, ok bool
 	return hash, true
 }
 
-// hasBackground reports whether a shard or egress has work besides the order.
-func (e *Engine) hasBackground() bool {
+// hasDuty reports whether a shard or egress has work besides the order that somebody waits
+// for.
+func (e *Engine) hasDuty() bool {
 	for _, s := range e.shards {
-		if s.owed != shareNone || s.capture != nil {
+		if s.owed != shareNone || s.capture != nil || s.totals != nil {
 			return true
 		}
 	}
 	return e.egress.capture != nil
+}
+
+// hasBackground reports whether there is any work besides the order. Accounts without a
+// band are such work, but a caller whose answer is there leaves them to the pump.
+func (e *Engine) hasBackground() bool {
+	for _, s := range e.shards {
+		if s.m.HasBandWork() {
+			return true
+		}
+	}
+	return e.hasDuty()
 }
 
 // checkpoint starts a share of the state hash as of now; one that is still owed is

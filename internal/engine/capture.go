@@ -29,6 +29,7 @@ const (
 	ChunkTime     uint8 = 4 // engine time and the Seq
 	ChunkIDs      uint8 = 5 // remembered ids with their results
 	ChunkNames    uint8 = 6 // Names.AppendSnapshot
+	ChunkEvents   uint8 = 7 // public events up to the Seq, as far as they are kept; see captureevents.go
 )
 
 // A lane's buffers. A piece is sent when it is three quarters full, since what comes in
@@ -225,8 +226,11 @@ func (c *capture) step(w chunkWriter) (work int, isEnd bool, err error) {
 	return work, c.over == len(c.lanes), nil
 }
 
-// finish writes the names and says what was written.
+// finish writes events and names, and says what was written.
 func (c *capture) finish(w chunkWriter) (journal.SnapshotMeta, error) {
+	if err := c.writeEvents(w); err != nil {
+		return journal.SnapshotMeta{}, err
+	}
 	if c.names != nil {
 		var buf []byte
 		for from := 0; from >= 0; {

@@ -45,6 +45,11 @@ type Config struct {
 	Now            func() int64 // ms since 1970 UTC; asked by the sequencer only
 	Journal        Journal
 
+	Detect     risk.Detect          // how ticks find whom they concern; changes no outcome
+	OnBandMiss func(miss *BandMiss) // told of each defect that the audit finds, on a goroutine of the engine; may be nil
+
+	everyTick bool // for comparison: ticks are never merged
+
 	// For the simulator, whose states are small; 0 = the constants.
 	hashEvery   uint64 // distance of the hash points, in frames: journal.HashEvery
 	stepMax     int    // accounts that an idle Poll works off beside the order: stepIdle
@@ -121,6 +126,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Now == nil && c.Clock == ClockWall {
 		bad("Now is nil, want a clock in wall mode")
+	}
+	if c.Detect > risk.DetectSweep {
+		bad("Detect is %d, want DetectBands or DetectSweep", c.Detect)
 	}
 	if c.Journal == nil {
 		bad("Journal is nil, want NoJournal to keep nothing")

@@ -13,13 +13,16 @@
 //	stage      file          reads                              writes, alone
 //	ingress    ingress.go    -                                  claims in the MPSC ring (all callers), its ticket
 //	sequencer  sequencer.go  MPSC ring, clock                   SPSC ring or broadcast ring, id windows, engine time, sequenced
+//	           conflate.go   quotes of shard 0, applied         followers of merged ticks
 //	journaler  journaler.go  SPSC ring, journal, shares         broadcast ring, journal, durable
 //	shard i    shard.go      broadcast ring, others' cursors,   its machine, its outbox, its versions,
 //	           joint.go      versions, verdicts, requests       verdict, requests, cursors done, voted, asked
 //	           background.go its lane's free buffers            shares of the state hash, pieces in its lane
+//	           bands.go      what the auditor allows            its bands, counts of them, misses
 //	egress     egress.go     broadcast ring, outboxes, done     results by id, history, tickets
 //	           captureids.go its lane's free buffers            its share (ids), pieces in its lane
 //	writer     capture.go    lanes                              snapshot, free buffers
+//	auditor    audit.go      clock, sequenced, misses           allowances, rechecks in the MPSC ring
 //
 // Without a journal there is no journaler, and the sequencer writes to the broadcast ring.
 //
@@ -89,8 +92,8 @@
 //
 // A restart restores into any number of shards, compares the state hash, and replays the
 // frames that follow. Windows of ids and results come back as they were, so a repeat gets
-// its first answer; public events from before the snapshot do not, and whoever asks for
-// them is told (ErrHistory). Engine time goes on from the last stamp.
+// its first answer; so do the public events from before the snapshot, as far as the history
+// reached then (captureevents.go). Whoever asks for older ones is told (ErrHistory). Engine time goes on from the last stamp.
 //
 // # What "lock-free" claims
 //
@@ -105,4 +108,7 @@
 //
 // A full ring stops the stage in front of it, until ingress is full; then Submit says
 // ErrBusy and has done nothing. So does a full ticket table. Nobody waits in the dark.
+// By the wall clock ticks that wait side by side in ingress become one (conflate.go). There
+// the sequencer leaves a tick while a shard has two to apply: it waits for cursors of
+// shards only, for groups that they have already, so the argument above holds.
 package engine

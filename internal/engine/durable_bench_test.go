@@ -21,11 +21,11 @@ func BenchmarkReplay(b *testing.B) {
 	const accounts, frame = 512, 1024
 	cfg := benchConfig(1)
 	cfg.Journal = newMemLog()
-	for name, build := range map[string]house{"fake": func(int) []machine { return fakes(1) }, "risk": func(int) []machine {
+	for name, build := range map[string]house{"fake": func(*Config) []machine { return fakes(1) }, "risk": func(*Config) []machine {
 		return []machine{risk.New(risk.Config{Shards: 1, AccountsMax: accounts})}
 	}} {
 		b.Run(name, func(b *testing.B) {
-			r := newReplayer(wire(cfg, build(1)), nil)
+			r := newReplayer(wire(cfg, build(&cfg)), nil)
 			records := venue(accounts)
 			if name == "fake" {
 				records = []risk.Command{{Kind: risk.KindListToken}}

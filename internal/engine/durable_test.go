@@ -140,7 +140,7 @@ func snapshotThreaded(t *testing.T, h script, threads int) {
 	cfg.hashEvery, cfg.stepMax, cfg.bufferBytes = 4, 2, 1024
 	log := newMemLog()
 	cfg.Journal = log
-	e := wire(cfg, riskHouse(2))
+	e := wire(cfg, riskHouse(&cfg))
 	log.handler = newReplayer(e, &noteNames{})
 	e.Start()
 	var isOver atomic.Bool
@@ -171,7 +171,7 @@ func snapshotThreaded(t *testing.T, h script, threads int) {
 		shards := 1 << (i % 4)
 		again := cfg
 		again.Shards = shards
-		fresh := wire(again, riskHouse(shards))
+		fresh := wire(again, riskHouse(&again))
 		names := &noteNames{}
 		r := newReplayer(fresh, names)
 		if err := r.restore(s); err != nil || names.chunks != 2 {

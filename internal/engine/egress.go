@@ -12,13 +12,15 @@ import (
 // egress is the gate: it walks the same order as the shards, one item behind the slowest,
 // merges their events, and only then lets results and events out.
 type egress struct {
-	ring     *ringbuf.Broadcast[risk.Command]
-	reader   int
-	tickets  *ticketTable
-	history  *history
-	counters *counters
-	cfg      *Config
-	pollMax  int
+	ring    *ringbuf.Broadcast[risk.Command]
+	reader  int
+	tickets *ticketTable
+	history *history
+
+	followers *ringbuf.SPSC[follower]
+	counters  *counters
+	cfg       *Config
+	pollMax   int
 
 	clients  []*resultWindow // by client, made with its first id
 	idWindow int
@@ -27,6 +29,8 @@ type egress struct {
 	keeps    bool          // there is a journal: what it needs is noted
 	isReplay bool          // recovery, before Start
 	reasons  []risk.Reason // in replay: answers of the groups since it was emptied
+	collects bool          // in replay: the public events are wanted, all of them
+	replayed []risk.Event  // and these came since it was emptied
 	timeline timeline
 	released atomic.Uint64     // last Seq let out, shown; pairs with build in the journaler
 	shares   [shareCount]share // idHash as of the last markers
@@ -58,14 +62,14 @@ type outbox struct {
 	ready   int    // events behind those
 }
 
-func newEgress(ring *ringbuf.Broadcast[risk.Command], shards []*shard, tickets *ticketTable, counters *counters,
-	cfg *Config,
+func newEgress(ring *ringbuf.Broadcast[risk.Command], shards []*shard, tickets *ticketTable, c *conflator,
+	counters *counters, cfg *Config,
 ) *egress {
 	_, keepsNothing := cfg.Journal.(NoJournal)
 	g := &egress{
 		keeps: !keepsNothing, timeline: timeline{stepMs: cfg.ClockStepMsMax},
 		ring: ring, reader: len(shards), tickets: tickets, counters: counters, cfg: cfg, pollMax: cfg.PollMax,
-		history: newHistory(cfg.EventHistory),
+		history: newHistory(cfg.EventHistory), followers: c.followers,
 		clients: make([]*resultWindow, cfg.ClientsMax), idWindow: cfg.IDWindow,
 	}
 	for _, s := range shards {
@@ -215,6 +219,10 @@ func (g *egress) keep(e *risk.Event) {
 	g.public++
 	g.history.append(e, g.public)
 	g.events++
+	if g.collects {
+		g.replayed = append(g.replayed, *e)
+		g.replayed[len(g.replayed)-1].N = g.public
+	}
 }
 
 // release lets the current item out.
@@ -262,6 +270,10 @@ func (g *egress) releaseGroup() {
 	if g.head.IDForm != risk.FormNone {
 		g.remember(&g.result)
 	}
+	if g.isFollowed() {
+		g.tellAll()
+		return
+	}
 	g.tell(&g.result)
 }
 
@@ -282,8 +294,9 @@ func (g *egress) remember(r *Result) {
 
 // tell hands a result to whoever waits for it. With the last of a batch its caller goes on,
 // and must find the events of all.
-func (g *egress) tell(r *Result) {
-	t := g.tickets.at(g.head.Ticket)
+func (g *egress) tell(r *Result) { g.tellTicket(g.tickets.at(g.head.Ticket), r) }
+
+func (g *egress) tellTicket(t *ticket, r *Result) {
 	if t != nil && t.deliver(r) {
 		g.history.publish()
 		t.complete()

@@ -26,11 +26,14 @@ type Engine struct {
 	egress    *egress
 	stages    []stage // all of them, in the order of the data
 	runner    *runner
+	auditor   *auditor
 
 	snapshot     atomic.Pointer[capture] // the one asked for last; see capture.go
 	lastSnapshot atomic.Pointer[journal.SnapshotInfo]
 	recovery     Recovery
 	space        func() (free uint64, isLow bool) // of the journal, or nil
+
+	totals totalsDesk // who asks for a pass over all accounts; see totals.go
 
 	closing atomic.Bool
 	started bool
@@ -47,7 +50,7 @@ func New(cfg Config) (*Engine, error) {
 	machines := make([]machine, cfg.Shards)
 	for i := range machines {
 		machines[i] = risk.New(risk.Config{
-			Shard: uint32(i), Shards: uint32(cfg.Shards), AccountsMax: cfg.AccountsMax,
+			Shard: uint32(i), Shards: uint32(cfg.Shards), AccountsMax: cfg.AccountsMax, Detect: cfg.Detect,
 		})
 	}
 	return wire(cfg, machines), nil
@@ -55,7 +58,10 @@ func New(cfg Config) (*Engine, error) {
 
 // wire puts the stages together, in the order in which data meets them.
 func wire(cfg Config, machines []machine) *Engine {
-	e := &Engine{cfg: cfg, tickets: newTicketTable(cfg.Tickets), counters: &counters{}, failed: make(chan struct{})}
+	e := &Engine{
+		cfg: cfg, tickets: newTicketTable(cfg.Tickets), counters: &counters{}, failed: make(chan struct{}),
+		totals: newTotalsDesk(),
+	}
 
 	// 1. Callers claim places in ingress.
 	e.ingress = ringbuf.NewMPSC[risk.Command](cfg.IngressSlots)
@@ -67,7 +73,8 @@ func wire(cfg Config, machines []machine) *Engine {
 	if _, nothing := cfg.Journal.(NoJournal); !nothing {
 		out = outlet{ring: ringbuf.NewSPSC[risk.Command](cfg.SequenceSlots)}
 	}
-	e.sequencer = newSequencer(e.ingress, out, e.counters, &cfg)
+	c := newConflator(&cfg)
+	e.sequencer = newSequencer(e.ingress, out, c, e.counters, &cfg)
 
 	// 3. The journaler passes on what is durable.
 	e.journaler = newJournaler(out.ring, order, e.counters, &cfg, e.fail)
@@ -77,13 +84,18 @@ func wire(cfg Config, machines []machine) *Engine {
 		e.shards = append(e.shards, newShard(i, m, &cfg))
 	}
 	for _, s := range e.shards {
-		s.ring, s.tickets, s.all, s.snapshot = order, e.tickets, e.shards, &e.snapshot
+		s.ring, s.tickets, s.all, s.snapshot, s.conflator = order, e.tickets, e.shards, &e.snapshot, c
 	}
 
 	// 5. Egress releases what every shard has applied.
-	e.egress = newEgress(order, e.shards, e.tickets, e.counters, &cfg)
+	e.egress = newEgress(order, e.shards, e.tickets, c, e.counters, &cfg)
 	e.egress.snapshot = &e.snapshot
 	e.journaler.snapshot, e.journaler.collect, e.journaler.released = &e.snapshot, e.collect, &e.egress.released
+
+	c.shards, c.durable = e.shards, &e.sequencer.sequenced
+	if e.journaler.keeps {
+		c.durable = &e.journaler.durable
+	}
 
 	front := []stage{e.sequencer}
 	if e.journaler.keeps {
@@ -96,6 +108,7 @@ func wire(cfg Config, machines []machine) *Engine {
 	e.stages = append(append(append(e.stages, front...), shards...), e.egress)
 	e.runner = newRunner(front, shards, e.egress, threadsOf(&cfg), e.counters)
 	e.runner.fail, e.runner.isDrained, e.runner.hasBackground = e.fail, e.isDrained, e.hasBackground
+	e.auditor = newAuditor(e)
 	e.useJournal(cfg.Journal)
 	return e
 }
@@ -123,7 +136,7 @@ func (e *Engine) Space() (free uint64, isLow bool) {
 // going on beside the order. It may be asked by whoever runs all stages.
 func (e *Engine) isDrained() bool {
 	return e.sequencer.isDry && e.egress.end == e.sequencer.out.place+e.journaler.injected && !e.egress.isBusy &&
-		!e.hasBackground()
+		!e.hasDuty()
 }
 
 // threadsOf chooses how many goroutines run the stages: on two cores or fewer one, and
@@ -142,14 +155,17 @@ func threadsOf(cfg *Config) int {
 // Start opens the engine for Submit and Read.
 func (e *Engine) Start() {
 	e.started = true
+	e.gaugeAll()
 	e.cfg.Journal.Start(e.runner.wake)
 	e.runner.start()
+	e.auditor.start()
 }
 
 // Close lets nothing new in, waits until everything in flight is answered, stops, and
 // closes the journal. A ticket of SubmitAsync counts as in flight until Wait.
 func (e *Engine) Close() {
 	e.closed.Do(func() {
+		e.auditor.stop()
 		e.closing.Store(true)
 		for held := 0; e.started && held < e.cfg.Tickets && e.fault.Load() == nil; {
 			if e.tickets.take() != nil {
@@ -198,7 +214,7 @@ func (e *Engine) EventsAfter(seq uint64, n uint32, dst []risk.Event) ([]risk.Eve
 	dst = dst[:cap(dst)]
 	count, isWhole := e.egress.history.after(seq, n, dst[have:])
 	if !isWhole {
-		return dst[:have], ErrHistory
+		return dst[:have], e.historyGone()
 	}
 	return dst[:have+count], nil
 }
@@ -228,19 +244,24 @@ func (e *Engine) StateHash() (hash fixedpoint.Hash128, seq uint64, err error) {
 
 // Status is how far each stage is. Depths count records.
 type Status struct {
-	Sequenced      uint64                // last Seq given
-	Durable        uint64                // last Seq that may be applied
-	Applied        []uint64              // last Seq applied, by shard
-	NothingIsKept  bool                  // no journal: a restart forgets
-	ReadOnly       bool                  // the disk is nearly full: commands get ErrReadOnly
-	Term           uint64                // of the journal; 0 without one
-	IngressDepth   int                   // waiting for the sequencer
-	SequenceDepth  int                   // sequenced and not yet durable
-	BroadcastDepth int                   // durable and not yet passed by the slowest of shards and egress
-	OutboxDepths   []int                 // events not yet merged, by shard
-	Events         uint64                // public events so far
-	LastSnapshot   *journal.SnapshotInfo // newest that was published, or nil; not to be changed
-	Recovery       Recovery              // what Recover found
+	Sequenced      uint64   // last Seq given
+	Durable        uint64   // last Seq that may be applied
+	Applied        []uint64 // last Seq applied, by shard
+	NothingIsKept  bool     // no journal: a restart forgets
+	ReadOnly       bool     // the disk is nearly full: commands get ErrReadOnly
+	Term           uint64   // of the journal; 0 without one
+	IngressDepth   int      // waiting for the sequencer
+	SequenceDepth  int      // sequenced and not yet durable
+	BroadcastDepth int      // durable and not yet passed by the slowest of shards and egress
+	OutboxDepths   []int    // events not yet merged, by shard
+	Events         uint64   // public events so far
+
+	ConflatedTicks  uint64 // ticks that were merged into the one before them
+	ConflatedPrices uint64 // prices in them that a newer one replaced
+
+	LastSnapshot *journal.SnapshotInfo // newest that was published, or nil; not to be changed
+	Recovery     Recovery              // what Recover found
+	Bands        risk.BandStats        // of all shards, as of their last beat
 }
 
 // Status returns how far each stage is, without stopping any: the figures are not of one
@@ -250,6 +271,7 @@ func (e *Engine) Status() Status {
 		Sequenced: e.sequencer.sequenced.Load(), NothingIsKept: !e.journaler.keeps, Events: e.EventsPublished(),
 		IngressDepth: e.ingress.Len(), BroadcastDepth: e.journaler.out.Len(),
 	}
+	s.ConflatedTicks, s.ConflatedPrices = e.Count(CounterConflatedTicks), e.Count(CounterConflatedPrices)
 	s.Recovery, s.LastSnapshot, s.ReadOnly = e.recovery, e.lastSnapshot.Load(), e.isReadOnly()
 	if t, ok := e.cfg.Journal.(interface{ Term() uint64 }); ok {
 		s.Term = t.Term()
@@ -261,6 +283,8 @@ func (e *Engine) Status() Status {
 	for _, shard := range e.shards {
 		s.Applied = append(s.Applied, shard.applied.load())
 		s.OutboxDepths = append(s.OutboxDepths, shard.out.Len())
+		bands := shard.bands.stats()
+		s.Bands.Add(&bands)
 	}
 	return s
 }

@@ -30,6 +30,8 @@ func (m *fakeMachine) indexOf(a *fakeAccount) int {
 }
 
 func (m *fakeMachine) touchAccount(a *fakeAccount) {
+	m.touched = append(m.touched, m.indexOf(a))
+	m.wakeUp(m.indexOf(a))
 	if a.isWanted && !m.neglects {
 		m.backlog = m.appendAccount(m.backlog, m.indexOf(a))
 	}
@@ -143,12 +145,16 @@ func (m *fakeMachine) FinishRestore() error {
 		return errFake
 	}
 	m.isRestoring = false
+	for i := range m.accounts {
+		m.told[i] = m.accounts[i].isPoor()
+		m.wakeUp(i)
+	}
 	return nil
 }
 
 // neglectful makes machines for a negative control.
-func neglectful(shards int) []machine {
-	machines := fakeHouse(shards)
+func neglectful(cfg *Config) []machine {
+	machines := fakeHouse(cfg)
 	for _, m := range machines {
 		m.(*fakeMachine).neglects = true
 	}

@@ -43,7 +43,7 @@ func fakeGroup(rng *rand.Rand, timeMs *int64) []risk.Command {
 		c.TimeMs = *timeMs
 	}
 	group := []risk.Command{c}
-	switch kind := rng.IntN(12); kind {
+	switch kind := rng.IntN(13); kind {
 	case 0:
 		group[0].Kind = risk.KindListToken
 	case 1:
@@ -56,6 +56,8 @@ func fakeGroup(rng *rand.Rand, timeMs *int64) []risk.Command {
 		group[0].Kind = risk.KindRepay
 	case 8, 9:
 		group[0].Kind = risk.KindTransfer
+	case 12:
+		group[0].Kind = risk.KindRecheck
 	default:
 		group[0].Kind = risk.KindPrices
 		for range rng.IntN(5) {

@@ -17,6 +17,7 @@ import (
 //	clock     totals on every shard; folds the totals into replicated state
 //	transfer  joint; two accounts, possibly on two shards, each asks for credit
 //	prices    joint; a third of all accounts ask for credit
+//	recheck   local; tells one account, if it was not told
 type fakeMachine struct {
 	shard, shards uint32
 	accounts      []fakeAccount // by slot / shards
@@ -28,8 +29,10 @@ type fakeMachine struct {
 	events        []risk.Event
 	changed       []uint16
 	requests      []risk.Request
+	quotes        *risk.Quotes
 	verdict       risk.Verdict
 	fakeCapture
+	fakeBands
 }
 
 type fakeAccount struct {
@@ -48,7 +51,8 @@ const (
 
 func newFake(shard, shards, accounts int) *fakeMachine {
 	return &fakeMachine{
-		shard: uint32(shard), shards: uint32(shards), accounts: make([]fakeAccount, accounts/shards+1),
+		fakeBands: fakeBands{told: make([]bool, accounts/shards+1), awake: make([]bool, accounts/shards+1)},
+		shard:     uint32(shard), shards: uint32(shards), accounts: make([]fakeAccount, accounts/shards+1),
 		own: make([]risk.Totals, fakePools), foreign: make([]risk.Totals, fakePools),
 		isSet: make([]bool, fakePools), folded: make([]uint64, fakePools),
 	}
@@ -100,8 +104,8 @@ func (m *fakeMachine) begin(group []risk.Command, needsForeign bool) {
 		}
 		m.isSet[i] = false
 	}
-	m.seq = c.Seq
-	m.events, m.changed = m.events[:0], m.changed[:0]
+	m.seq, m.isOpen = c.Seq, true
+	m.events, m.changed, m.touched = m.events[:0], m.changed[:0], m.touched[:0]
 }
 
 func (m *fakeMachine) debt(pool int) int64 {
@@ -144,7 +148,10 @@ func (m *fakeMachine) tell(rank uint32, phase uint8, count int64, amount int64) 
 	}
 }
 
+// answer ends a group: health comes last, the answer first.
 func (m *fakeMachine) answer(c *risk.Command, reason risk.Reason, required, available int64) {
+	m.tellHealth(c)
+	m.isOpen = false
 	isOurs := m.shard == 0
 	if fakeHasAccount(c.Kind) && c.Account() != risk.NoAccount {
 		isOurs = m.owns(c.Account())
@@ -183,7 +190,7 @@ func (m *fakeMachine) Apply(group []risk.Command) {
 		}
 	case c.Account() == risk.NoAccount:
 		reason = risk.ReasonUnknownAccount
-	case a == nil:
+	case a == nil, c.Kind == risk.KindRecheck:
 	case pool >= m.pools:
 		reason = risk.ReasonUnknownToken
 	case c.Kind == risk.KindDeposit:
@@ -254,7 +261,7 @@ func (m *fakeMachine) ask(rank, slot, pool uint32, want int64) {
 	m.requests = append(m.requests, risk.Request{Rank: rank, Account: slot, Token: pool, Out: fixedpoint.I128(want)})
 }
 
-func (m *fakeMachine) Finish(group []risk.Command, requests []risk.Request) {
+func (m *fakeMachine) Finish(group []risk.Command, requests []risk.Request) (next []risk.Request, isMore bool) {
 	c := &group[0]
 	clear(m.requests) // as the real one's, the slice of Prepare ends with the next call
 	var left, granted [fakePools]int64
@@ -281,6 +288,7 @@ func (m *fakeMachine) Finish(group []risk.Command, requests []risk.Request) {
 		}
 	}
 	m.answer(c, m.verdict.Reason, granted[0], 0)
+	return nil, false
 }
 
 func (m *fakeMachine) StateHash() fixedpoint.Hash128 {
@@ -308,3 +316,5 @@ func (m *fakeMachine) StateHash() fixedpoint.Hash128 {
 }
 
 func (m *fakeMachine) Prefetch([]uint32) {}
+
+func (m *fakeMachine) Quotes() *risk.Quotes { return m.quotes }

@@ -72,6 +72,11 @@ func (g *generator) halts() {
 	}
 }
 
+func (g *generator) rechecks() {
+	c := g.add(risk.KindRecheck)
+	c.Ref = [4]uint32{g.slot(), risk.NoAccount, risk.NoSlot, risk.NoSlot}
+}
+
 func (g *generator) imports() {
 	c := g.add(risk.KindImportAccount)
 	slot := genAccounts + g.rng.Uint32N(genSlots-genAccounts)

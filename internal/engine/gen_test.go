@@ -69,6 +69,7 @@ func (g *generator) command() []risk.Command {
 		{2, (*generator).modes},
 		{2, (*generator).parameters},
 		{2, (*generator).halts},
+		{2, (*generator).rechecks},
 		{1, (*generator).imports},
 		{1, (*generator).relist},
 		{3, (*generator).nonsense},

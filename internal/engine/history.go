@@ -4,6 +4,7 @@ import (
 	"sort"
 	"sync/atomic"
 
+	"plimsoll/ringbuf"
 	"plimsoll/risk"
 )
 
@@ -30,7 +31,9 @@ type history struct {
 	published atomic.Uint64           // events readers may see; written by egress only
 	_         [cacheLine]byte
 
-	floor uint64 // events up to this Seq were never here: the state came from a snapshot. Fixed before use
+	floor    uint64         // events up to this Seq, or the first of them, were never here. Fixed before use
+	waker    *ringbuf.Waker // of whoever waits for events, one goroutine: see AwaitEvents
+	isNudged atomic.Bool    // and it shall not wait; pairs: NudgeEvents with AwaitEvents
 
 	count uint64 // events appended; egress only
 	whole uint64 // of those, events of a Seq that has no more; egress only
@@ -38,7 +41,7 @@ type history struct {
 }
 
 func newHistory(events int) *history {
-	return &history{blocks: make([]atomic.Pointer[block], events/blockEvents)}
+	return &history{blocks: make([]atomic.Pointer[block], events/blockEvents), waker: ringbuf.NewWaker()}
 }
 
 // append adds an event that readers see after the next seal and publish, as event n of its Seq.
@@ -73,10 +76,12 @@ func (h *history) fresh() *block {
 // seal says that the events appended so far are all of their Seq.
 func (h *history) seal() { h.whole = h.count }
 
-// publish shows readers the events sealed so far: a Seq becomes visible whole.
+// publish shows readers the events sealed so far: a Seq becomes visible whole. However many
+// readers there are, it wakes one goroutine at most, and that only if it sleeps.
 func (h *history) publish() {
 	if h.whole != h.published.Load() {
 		h.published.Store(h.whole)
+		h.waker.Wake()
 	}
 }
 
@@ -121,27 +126,85 @@ func (h *history) isKept(i, seq uint64, n uint32) bool {
 	return isBefore
 }
 
-// after fills dst with the events that follow event n of seq, oldest first, and returns
-// how many. isWhole is false when events in between are no longer kept: the reader has
-// been away too long and must start over.
-func (h *history) after(seq uint64, n uint32, dst []risk.Event) (count int, isWhole bool) {
+// seek returns the index of the first event that follows event n of seq. isWhole is false
+// when events in between are no longer kept: the reader must start over.
+func (h *history) seek(seq uint64, n uint32) (first uint64, isWhole bool) {
 	published := h.published.Load()
 	oldest := h.oldest(published)
-	first := oldest + uint64(sort.Search(int(published-oldest), func(i int) bool {
+	first = oldest + uint64(sort.Search(int(published-oldest), func(i int) bool {
 		return h.isAfter(oldest+uint64(i), seq, n)
 	}))
-	isWhole = seq >= h.floor && (first == 0 || h.isKept(first-1, seq, n))
+	switch {
+	case first > 0 && h.isKept(first-1, seq, n), first < published && h.adjoins(first, seq, n):
+		return first, true
+	case first > 0:
+		return first, false
+	default:
+		return 0, seq > h.floor || seq == h.floor && (n == afterAll || h.floor == 0)
+	}
+}
+
+// afterAll is an event number after every event of a Seq.
+const afterAll = 1<<32 - 1
+
+// adjoins reports whether no event can stand between event n of seq and event i.
+func (h *history) adjoins(i, seq uint64, n uint32) bool {
+	b := h.pin(i)
+	if b == nil {
+		return false
+	}
+	e := &b.events[i%blockEvents]
+	isNext := e.Seq == seq && e.N == n+1 || e.N == 1 && n == afterAll && e.Seq == seq+1
+	b.pins.Add(-1)
+	return isNext
+}
+
+// read fills dst with the events from index first on, oldest first, and returns how many.
+// isWhole is false when the writer has overtaken the reader.
+func (h *history) read(first uint64, dst []risk.Event) (count int, isWhole bool) {
+	published := h.published.Load()
 	for i := first; i < published && count < len(dst); {
 		b := h.pin(i)
 		if b == nil {
-			return 0, false // overtaken while reading
+			return 0, false
 		}
 		copied := copy(dst[count:], b.events[i%blockEvents:min(blockEvents, i%blockEvents+published-i)])
 		b.pins.Add(-1)
 		count += copied
 		i += uint64(copied)
 	}
-	return count, isWhole
+	return count, true
+}
+
+// after fills dst with the events that follow event n of seq: seek and read.
+func (h *history) after(seq uint64, n uint32, dst []risk.Event) (count int, isWhole bool) {
+	first, isWhole := h.seek(seq, n)
+	if !isWhole {
+		return 0, false
+	}
+	return h.read(first, dst)
+}
+
+// oldestSeq returns the least Seq from which on every event is kept.
+func (h *history) oldestSeq() uint64 {
+	for {
+		published := h.published.Load()
+		oldest := h.oldest(published)
+		if oldest == 0 {
+			return h.floor + 1
+		}
+		b := h.pin(oldest)
+		if b == nil {
+			continue // the writer went on meanwhile
+		}
+		e := &b.events[oldest%blockEvents]
+		seq, isWhole := e.Seq, e.N == 1
+		b.pins.Add(-1)
+		if isWhole {
+			return seq
+		}
+		return seq + 1
+	}
 }
 
 // oldest returns the index of the oldest event surely kept: one block less than the ring

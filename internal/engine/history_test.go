@@ -77,6 +77,100 @@ func TestHistoryTellsAReaderWhoCameTooLate(t *testing.T) {
 	}
 }
 
+// TestOldestSeqIsWhereAReaderCanStart: at every length of the history, from the Seq before
+// the oldest all of it can be read, and from the one before that not.
+func TestOldestSeqIsWhereAReaderCanStart(t *testing.T) {
+	for perSeq := uint32(1); perSeq <= 3; perSeq++ {
+		h := newHistory(2 * blockEvents)
+		dst := make([]risk.Event, 2*blockEvents)
+		for seq := uint64(1); seq <= 5*blockEvents; seq++ {
+			fill(h, seq, seq, perSeq)
+			oldest := h.oldestSeq()
+			count, isWhole := h.after(oldest-1, afterAll, dst)
+			if !isWhole || count == 0 || dst[0].Seq != oldest || dst[0].N != 1 {
+				t.Fatalf("seq %d: from %d, the oldest, %d events, whole %v, first %d.%d", seq, oldest, count, isWhole, dst[0].Seq, dst[0].N)
+			}
+			if oldest > 1 {
+				if _, isWhole = h.after(oldest-2, afterAll, dst); isWhole {
+					t.Fatalf("seq %d: from %d, before the oldest, nothing is said to be missing", seq, oldest-1)
+				}
+			}
+		}
+	}
+}
+
+// TestHistoryKnowsNothingBelowItsFloor: behind a snapshot without events nobody knows whether
+// a Seq had more of them than the reader saw.
+func TestHistoryKnowsNothingBelowItsFloor(t *testing.T) {
+	h := newHistory(2 * blockEvents)
+	h.floor = 7
+	dst := make([]risk.Event, 4)
+	check := func(seq uint64, n uint32, want bool) {
+		t.Helper()
+		if _, isWhole := h.after(seq, n, dst); isWhole != want {
+			t.Errorf("after %d.%d: whole %v, want %v", seq, n, isWhole, want)
+		}
+	}
+	for range 2 {
+		check(6, afterAll, false)
+		check(7, 2, false)
+		check(7, afterAll, true)
+		check(8, 0, true)
+		fill(h, 9, 9, 3)
+	}
+	check(9, 1, true)
+}
+
+func TestEventReaderFollowsAndIsToldWhenItFallsBehind(t *testing.T) {
+	e := engineWith(newHistory(4 * blockEvents))
+	h := e.egress.history
+	fill(h, 1, 10, 2)
+	r, err := e.EventsFrom(3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := make([]risk.Event, 100)
+	if n, err := r.Read(dst); n != 15 || err != nil || dst[0].Seq != 3 || dst[0].N != 2 {
+		t.Errorf("%d events from %d.%d: %v", n, dst[0].Seq, dst[0].N, err)
+	}
+	if n, err := r.Read(dst); n != 0 || err != nil || r.IsFallingBehind() {
+		t.Errorf("%d events after the last, behind %v: %v", n, r.IsFallingBehind(), err)
+	}
+	fill(h, 11, 11+3*blockEvents, 1)
+	if !r.IsFallingBehind() {
+		t.Error("three quarters of the history are before it and it is not told")
+	}
+	if n, err := r.Read(dst); n != 100 || err != nil || dst[0].Seq != 11 {
+		t.Errorf("what it missed is still there, but: %d, %v", n, err)
+	}
+	fresh, err := e.EventsFrom(11, afterAll)
+	if err != nil || fresh.IsFallingBehind() {
+		t.Errorf("a reader that starts far back has not fallen behind: %v", err)
+	}
+	fill(h, 12+3*blockEvents, 12+7*blockEvents, 1)
+	var gone *HistoryError
+	if _, err := r.Read(dst); !errors.As(err, &gone) || !errors.Is(err, ErrHistory) || gone.OldestSeq != h.oldestSeq() {
+		t.Errorf("overtaken: %v, want HistoryError with %d", err, h.oldestSeq())
+	}
+}
+
+func TestAwaitEventsLosesNoWakeUp(t *testing.T) {
+	e := engineWith(newHistory(4 * blockEvents))
+	const last = 20_000
+	go fill(e.egress.history, 1, last, 1)
+	for seen := uint64(0); seen < last; {
+		now := e.AwaitEvents(seen)
+		if now == seen {
+			t.Fatalf("woken at %d for nothing", seen)
+		}
+		seen = now
+	}
+	go e.NudgeEvents()
+	if got := e.AwaitEvents(last); got != last {
+		t.Errorf("%d events after the nudge", got)
+	}
+}
+
 func TestHistoryReadersSeeWholeEventsWhileItIsWritten(t *testing.T) {
 	h := newHistory(4 * blockEvents)
 	var readers sync.WaitGroup

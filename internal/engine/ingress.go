@@ -31,7 +31,8 @@ var (
 // blocks until every group is durable, applied and answered: results[i] answers group i.
 // A group is a head record and the GroupLeft records after it that count down to 0; only
 // the head's Client, id and TimeMs count. Seq, Ticket and the rest are overwritten.
-// Repeats of an id take no place.
+// Repeats of an id take no place. By the wall clock the tick that ends one batch and the one
+// that begins the next may share a place: see Result.IsConflated.
 func (e *Engine) Submit(records []risk.Command, results []Result) error {
 	if len(records) == 0 {
 		return nil
@@ -143,8 +144,9 @@ func (e *Engine) enter(records []risk.Command, results []Result) (*ticket, error
 	for i := range records {
 		slot := e.ingress.Slot(first + uint64(i))
 		*slot = records[i]
-		slot.Ticket = t.number
+		slot.Seq, slot.Ticket = 0, t.number
 	}
+	e.ingress.Slot(first).Seq = batchHead
 	e.ingress.Publish(first, len(records))
 	return t, nil
 }

@@ -11,12 +11,16 @@ import (
 //
 //	others done >= pos    vote     read-only verdict on the state before the group
 //	others voted >= end   prepare  combine the verdicts, apply the own part, publish requests
-//	others asked >= end   finish   merge the requests of all, grant them in one order
+//	others asked >= end   finish   merge the requests of all, grant them in one order; it may ask for
+//	                               more rounds of requests, the same number on every shard
 //
 // Every shard computes the same combination and the same merged list, so nobody has to
 // tell anybody the outcome. A verdict is overwritten by the next joint group at the
 // earliest, whose first barrier says that all shards are done with this one; so are the
 // requests.
+
+// roundsMax bounds the rounds of a joint group; the cursor asked counts them within a place.
+const roundsMax = 8
 
 // vote publishes this shard's verdict.
 func (s *shard) vote() {
@@ -37,23 +41,34 @@ func (s *shard) prepare() bool {
 	}
 	verdict := risk.Combine(s.verdicts)
 	// A copy: the machine's slice ends with the machine's next call, the others read on.
-	s.requests = append(s.requests[:0], s.m.Prepare(s.group, verdict)...)
+	s.requests[0] = append(s.requests[0][:0], s.m.Prepare(s.group, verdict)...)
 	s.phase = phaseAsking
-	s.asked.store(s.end)
+	s.round = 0
+	s.asked.store(s.end * roundsMax)
 	return true
 }
 
-// finish lets the machine grant the requests of all shards.
+// finish lets the machine work off the requests of all shards. It may have more to ask: that
+// is another round, in the other buffer, since others may still be reading this one; they are
+// done with it when they have asked in the next.
 func (s *shard) finish() bool {
-	if !s.othersReached(askedCursor, s.end) {
+	if !s.othersReached(askedCursor, s.end*roundsMax+s.round) {
 		return false
 	}
 	s.merged = s.merged[:0]
 	for _, shard := range s.all {
-		s.merged = append(s.merged, shard.requests...)
+		s.merged = append(s.merged, shard.requests[s.round%2]...)
 	}
 	slices.SortFunc(s.merged, risk.CompareRequests)
-	s.m.Finish(s.group, s.merged)
-	s.publish()
+	next, isMore := s.m.Finish(s.group, s.merged)
+	if !isMore {
+		s.publish()
+		return true
+	}
+	if s.round++; s.round == roundsMax {
+		panic("engine: BUG: a joint group does not end")
+	}
+	s.requests[s.round%2] = append(s.requests[s.round%2][:0], next...)
+	s.asked.store(s.end*roundsMax + s.round)
 	return true
 }

@@ -44,6 +44,18 @@ func (b *Rebuild) Replay(h *journal.Header, body []byte, until uint64) error {
 	return b.r.Replay(&part, body[:int(part.Count)*risk.CommandSize])
 }
 
+// CollectEvents has Replay keep the public events for TakeEvents.
+func (b *Rebuild) CollectEvents() { b.r.e.egress.collects = true }
+
+// TakeEvents returns the public events of what was replayed since it was last called, in
+// order. They are overwritten by the next Replay.
+func (b *Rebuild) TakeEvents() []risk.Event {
+	g := b.r.e.egress
+	events := g.replayed
+	g.replayed = g.replayed[:0]
+	return events
+}
+
 // Seq returns the last Seq applied.
 func (b *Rebuild) Seq() uint64 { return b.r.e.egress.seq }
 

@@ -32,6 +32,9 @@ func (e *Engine) Replay(frame []risk.Command) error {
 
 func (e *Engine) setReplay(isReplay bool) {
 	e.sequencer.isReplay, e.journaler.isReplay, e.egress.isReplay = isReplay, isReplay, isReplay
+	for _, s := range e.shards {
+		s.isReplay = isReplay
+	}
 }
 
 func (e *Engine) pollAll() {

@@ -51,7 +51,7 @@ func (r *replayer) restore(s chunkReader) error {
 					feed <- c
 				}
 			}
-		case ChunkTime, ChunkIDs, ChunkNames:
+		case ChunkTime, ChunkIDs, ChunkNames, ChunkEvents:
 			kept[worker] = append(kept[worker], c)
 		default:
 			return fmt.Errorf("engine: the snapshot has chunks of kind %d, which this version does not read", c.Kind)
@@ -115,7 +115,8 @@ func restoreChunk(m machine, c *journal.Chunk) error {
 // restoreRest takes what is not the machines', and compares the state hash.
 func (r *replayer) restoreRest(chunks []journal.Chunk, meta *journal.SnapshotMeta) error {
 	e := r.e
-	seq, ids := uint64(0), []journal.Chunk(nil)
+	seq := uint64(0)
+	var ids, events []journal.Chunk
 	for _, c := range chunks {
 		var err error
 		switch c.Kind {
@@ -125,6 +126,8 @@ func (r *replayer) restoreRest(chunks []journal.Chunk, meta *journal.SnapshotMet
 			if r.names != nil {
 				err = r.names.RestoreSnapshot(c.Payload)
 			}
+		case ChunkEvents:
+			events = append(events, c)
 		default:
 			ids = append(ids, c)
 		}
@@ -140,8 +143,11 @@ func (r *replayer) restoreRest(chunks []journal.Chunk, meta *journal.SnapshotMet
 	}
 	for _, s := range e.shards {
 		s.openPools()
+		s.quote()
 	}
-	e.egress.history.floor = seq
+	if err := e.restoreEvents(events, seq); err != nil {
+		return err
+	}
 	e.stand(seq)
 	if err := e.checkIdentities(); err != nil {
 		return err

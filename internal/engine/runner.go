@@ -155,12 +155,12 @@ func (p *pump) drive() (work int) {
 		if n > 0 {
 			work += n
 			p.wakeOthers()
+			if p.runner.isSolo && p.runner.hasBackground() {
+				runtime.Gosched() // a sweep is never in a hurry, whoever comes back from the disk is
+			}
 		}
 		if p.isOver(n) && p.give() {
 			return work
-		}
-		if p.runner.isSolo && p.runner.hasBackground() {
-			runtime.Gosched() // a sweep is never in a hurry, whoever comes back from the disk is
 		}
 	}
 }

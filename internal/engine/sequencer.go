@@ -74,30 +74,32 @@ type sequencer struct {
 	clock ClockMode
 	now   func() int64
 	timeline
-	accrueMs int64  // engine time between two clock commands; 0 = none are put in
-	batch    uint32 // ticket of the group before
+	accrueMs int64 // engine time between two clock commands; 0 = none are put in
 	seq      uint64
 	windows  []atomic.Pointer[idWindow] // by client, made with its first id; pairs with prefetch
 	idWindow int
 	seed     maphash.Seed
 
+	isMidBatch bool // a group of the batch at the head of ingress has its place
+
+	conflator *conflator
 	isReplay  bool          // records carry Seq and time: recovery, before Start
 	sequenced atomic.Uint64 // last Seq given; pairs with Status
 	counters  *counters
 }
 
-func newSequencer(in *ringbuf.MPSC[risk.Command], out outlet, counters *counters, cfg *Config) *sequencer {
+func newSequencer(in *ringbuf.MPSC[risk.Command], out outlet, c *conflator, counters *counters, cfg *Config) *sequencer {
 	return &sequencer{
 		in: in, out: out, pollMax: cfg.PollMax, clock: cfg.Clock, now: cfg.Now, timeline: timeline{stepMs: cfg.ClockStepMsMax},
 		accrueMs: cfg.AccrueMs, windows: make([]atomic.Pointer[idWindow], cfg.ClientsMax), idWindow: cfg.IDWindow,
-		seed: maphash.MakeSeed(), counters: counters,
+		seed: maphash.MakeSeed(), conflator: c, counters: counters,
 	}
 }
 
 // Poll moves groups from ingress to the journaler. The clock is read once: all groups of
 // one Poll were there when it was.
 func (q *sequencer) Poll() (work int) {
-	nowMs := int64(0)
+	nowMs, shown := int64(0), 0 // groups shown
 	q.isDry = false
 	for work < q.pollMax {
 		if q.in.Available(q.taken+1) == q.taken {
@@ -111,12 +113,14 @@ func (q *sequencer) Poll() (work int) {
 		if work == 0 && q.clock == ClockWall && !q.isReplay {
 			nowMs = q.now()
 		}
-		if !q.sequence(size, nowMs) {
+		groups, records := q.sequence(size, nowMs)
+		if groups == 0 {
 			break
 		}
-		q.taken += size
-		if work++; work%flushEvery == 0 {
+		q.taken += records
+		if work += groups; work-shown >= flushEvery {
 			q.flush()
+			shown = work
 		}
 	}
 	if work > 0 {
@@ -137,20 +141,36 @@ func (q *sequencer) flush() {
 	q.sequenced.Store(q.seq)
 }
 
-// sequence passes the group at the head of ingress on; false when there is no room.
-func (q *sequencer) sequence(size int, nowMs int64) bool {
+// sequence passes the group at the head of ingress on, and reports how many groups and
+// records of ingress that took: more than one where ticks are merged, none when there is no
+// room.
+func (q *sequencer) sequence(size int, nowMs int64) (groups, records int) {
 	head := q.in.Peek(q.taken)
+	if head.Seq == batchHead {
+		q.isMidBatch = false
+	}
+	if head.Kind == risk.KindPrices && head.IDForm == risk.FormNone && q.conflator.isOn && !q.isReplay {
+		return q.sequenceTick(head, size, nowMs)
+	}
+	if !q.sequenceOne(head, size, nowMs) {
+		return 0, 0
+	}
+	return 1, size
+}
+
+// sequenceOne passes one group on as it is.
+func (q *sequencer) sequenceOne(head *risk.Command, size int, nowMs int64) bool {
 	if isMarker(head) {
 		return q.pass(head)
 	}
 	if head.IDForm == risk.FormNone {
-		return q.stamp(head, size, nowMs)
+		return q.stamp(head, nil, size, nowMs)
 	}
 	w := q.window(head.Client)
 	if place, ok := w.find(idOf(head)); ok {
 		return q.pass(&risk.Command{Kind: kindRepeat, Client: head.Client, Ticket: head.Ticket, Aux: place})
 	}
-	if !q.stamp(head, size, nowMs) {
+	if !q.stamp(head, nil, size, nowMs) {
 		return false
 	}
 	w.add(idOf(head))
@@ -166,9 +186,10 @@ func (q *sequencer) pass(marker *risk.Command) bool {
 	return true
 }
 
-// stamp gives a group the next Seq and its time, and moves it on whole. Before a group
-// that is the first for accrueMs it puts in a clock command of its own.
-func (q *sequencer) stamp(head *risk.Command, size int, nowMs int64) bool {
+// stamp gives a group the next Seq and its time, and moves it on whole: merged, or what
+// stands at the head of ingress. Before a group that is the first for accrueMs it puts in a
+// clock command of its own.
+func (q *sequencer) stamp(head *risk.Command, merged []risk.Command, size int, nowMs int64) bool {
 	timeMs, isStep := head.TimeMs, q.isReplay && q.isStep(head.TimeMs)
 	if !q.isReplay {
 		timeMs, isStep = q.timeOf(head, nowMs)
@@ -182,11 +203,15 @@ func (q *sequencer) stamp(head *risk.Command, size int, nowMs int64) bool {
 	q.seq++
 	for i := range size {
 		slot := q.out.slot()
-		*slot = *q.in.Peek(q.taken + i)
+		if merged != nil {
+			*slot = merged[i]
+		} else {
+			*slot = *q.in.Peek(q.taken + i)
+		}
 		slot.Seq, slot.TimeMs = q.seq, timeMs
 		slot.Client, slot.Ticket = head.Client, head.Ticket
 	}
-	q.batch = head.Ticket
+	q.isMidBatch = true
 	if isStep {
 		q.moved(head, timeMs)
 	}
@@ -209,7 +234,13 @@ func (q *sequencer) timeOf(head *risk.Command, nowMs int64) (timeMs int64, isSte
 // not, because batches must not show in the state.
 func (q *sequencer) isClockDue(head *risk.Command, timeMs int64) bool {
 	return q.accrueMs > 0 && q.clockMs > 0 && timeMs-q.clockMs >= q.accrueMs && head.Kind != risk.KindClock &&
-		(q.clock == ClockCommands || head.Ticket == 0 || head.Ticket != q.batch)
+		(q.clock == ClockCommands || head.Ticket == 0 || !q.isMidBatch)
+}
+
+// isClockLate reports whether a clock command waits for the end of the batch of a group.
+func (q *sequencer) isClockLate(head *risk.Command, nowMs int64) bool {
+	timeMs, isStep := q.timeOf(head, nowMs)
+	return isStep && q.accrueMs > 0 && q.clockMs > 0 && timeMs-q.clockMs >= q.accrueMs
 }
 
 // tick puts in a clock command that nobody waits for.
@@ -219,7 +250,6 @@ func (q *sequencer) tick(timeMs int64) bool {
 		return false
 	}
 	q.seq++
-	q.batch = 0
 	q.moved(&c, timeMs)
 	q.counters.add(CounterClocks, 1)
 	return true

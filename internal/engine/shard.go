@@ -22,9 +22,10 @@ type machine interface {
 	Apply(group []risk.Command)
 	Verdict(group []risk.Command) risk.Verdict
 	Prepare(group []risk.Command, verdict risk.Verdict) []risk.Request
-	Finish(group []risk.Command, requests []risk.Request)
+	Finish(group []risk.Command, requests []risk.Request) (next []risk.Request, isMore bool)
 	Events() []risk.Event
 	Prefetch(slots []uint32)
+	Quotes() *risk.Quotes
 	StateHash() fixedpoint.Hash128
 	Checkpoint()
 	CheckpointStep(accounts int) (share fixedpoint.Hash128, isEnd bool)
@@ -33,6 +34,10 @@ type machine interface {
 	Capture(dst []byte, accounts int) (out []byte, isEnd bool)
 	EndCapture()
 	CaptureBacklog() int
+	HasBandWork() bool
+	BandStep(accounts int) bool
+	AuditStep(accounts int, dst []risk.BandMiss) (misses []risk.BandMiss, isEnd bool)
+	BandCounts() risk.BandStats
 	RestoreShared(b []byte) error
 	RestoreShard(b []byte) error
 	RestoreAccounts(b []byte) error
@@ -61,8 +66,10 @@ type shard struct {
 	out     *ringbuf.SPSC[risk.Event]
 	tickets *ticketTable
 	all     []*shard // every shard by index, this one too
-	cfg     *Config
-	pollMax int
+
+	conflator *conflator
+	cfg       *Config
+	pollMax   int
 
 	_       [cacheLine]byte // one line of cursors: they have one writer
 	done    cursor          // pairs: othersReached in shards, merge in egress
@@ -72,18 +79,22 @@ type shard struct {
 	_       [cacheLine]byte
 
 	// Written by this shard, read by others between two cursors.
-	verdict  risk.Verdict   // from voted until asked
-	requests []risk.Request // from asked until every shard is done with the group
+	verdict  risk.Verdict      // from voted until asked
+	requests [2][]risk.Request // from asked until every shard has asked in the next round, or is done with the group
+	round    uint64            // of the joint group under way
 	pools    []versions
 
 	shares   [shareCount]share        // of the state hash, as of the last markers
 	snapshot *atomic.Pointer[capture] // the one asked for last
+	bands    bandKeeper               // see bands.go
 
 	// Private.
-	owed      int      // the share that is being worked off, or shareNone
-	owedSeq   uint64   // and the Seq it is of
-	capture   *capture // the one under way, or nil
-	buffer    []byte   // of its lane, under construction
+	isReplay  bool        // recovery, before Start
+	owed      int         // the share that is being worked off, or shareNone
+	owedSeq   uint64      // and the Seq it is of
+	capture   *capture    // the one under way, or nil
+	buffer    []byte      // of its lane, under construction
+	totals    *totalsPass // the one under way, or nil
 	phase     phase
 	plan      risk.Plan
 	ready     int            // records in the ring that are neither passed nor part of the current item
@@ -106,8 +117,8 @@ type shard struct {
 func newShard(index int, m machine, cfg *Config) *shard {
 	s := &shard{
 		index: index, m: m, cfg: cfg, pollMax: cfg.PollMax,
-		out:   ringbuf.NewSPSC[risk.Event](cfg.OutboxSlots),
-		owed:  shareNone,
+		out:  ringbuf.NewSPSC[risk.Event](cfg.OutboxSlots),
+		owed: shareNone, bands: newBandKeeper(),
 		whole: make([]risk.Command, 0, cfg.GroupMax), slots: make([]uint32, 0, risk.PrefetchMax),
 	}
 	s.real, _ = m.(*risk.Machine)
@@ -137,10 +148,14 @@ func (s *shard) Poll() (work int) {
 		}
 	}
 	s.flush()
-	if s.owed != shareNone || s.capture != nil {
+	groups, isBusy := work, s.owed != shareNone || s.capture != nil
+	if isBusy {
 		work += s.background(work > 0)
 	}
-	return work
+	if s.totals != nil {
+		work += s.stepTotals(groups)
+	}
+	return work + s.tend(groups, isBusy || s.totals != nil)
 }
 
 // flush shows the others what was done since the last one: events first, then the place that
@@ -187,6 +202,9 @@ func (s *shard) take() bool {
 		s.prefetch()
 	}
 	head := s.ring.Peek(s.index, s.passed)
+	if isMarker(head) && !s.canServe(head) {
+		return false
+	}
 	size := int(head.GroupLeft) + 1
 	s.ready -= size
 	s.warm -= size
@@ -264,9 +282,13 @@ func (s *shard) apply() bool {
 func (s *shard) applyAlone() bool {
 	if s.plan == risk.PlanJoint {
 		verdict := s.m.Verdict(s.group)
-		s.requests = append(s.requests[:0], s.m.Prepare(s.group, verdict)...)
-		slices.SortFunc(s.requests, risk.CompareRequests)
-		s.m.Finish(s.group, s.requests)
+		s.merged = append(s.merged[:0], s.m.Prepare(s.group, verdict)...)
+		for isMore := true; isMore; {
+			slices.SortFunc(s.merged, risk.CompareRequests)
+			var next []risk.Request
+			next, isMore = s.m.Finish(s.group, s.merged)
+			s.merged = append(s.merged[:0], next...)
+		}
 	} else {
 		s.m.Apply(s.group)
 	}
@@ -294,6 +316,9 @@ func (s *shard) publish() {
 			s.pools[pool].push(s.end, s.m.OwnTotals(int(pool)))
 			s.isCrowded = s.isCrowded || !s.pools[pool].hasRoom(s.slowest)
 		}
+	}
+	if isListing(s.group[0].Kind) {
+		s.quote()
 	}
 	s.events = s.m.Events()
 	s.phase = phaseTelling

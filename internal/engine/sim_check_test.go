@@ -168,7 +168,8 @@ func replay(t *testing.T, frames [][]risk.Command, shards int, build house, cfg 
 	c := *cfg
 	c.Shards, c.IngressSlots, c.EventHistory = shards, max(c.IngressSlots, powerOfTwo(64)), 1024
 	c.Journal = NoJournal{}
-	e := wire(c, build(shards))
+	c.Detect = risk.DetectSweep - c.Detect // as the run did not
+	e := wire(c, build(&c))
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 1)), engine: e}
 	for _, frame := range frames {
 		if err := e.Replay(frame); err != nil {

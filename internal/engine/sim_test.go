@@ -30,7 +30,7 @@ const (
 type script [][]risk.Command
 
 // house makes the machines of one run.
-type house func(shards int) []machine
+type house func(cfg *Config) []machine
 
 // outcome is all that may be seen from outside.
 type outcome struct {
@@ -159,6 +159,7 @@ func newSimulation(t *testing.T, seed uint64, shards int, h script, build house)
 	cfg.VersionSlots, cfg.Tickets, cfg.EventHistory = 2+rng.IntN(3), 1+rng.IntN(8), 1024
 	cfg.FrameMax, cfg.FramesInFlight, cfg.PollMax = 1+rng.IntN(16), 1+rng.IntN(4), 1+rng.IntN(4)
 	cfg.Clock, cfg.AccrueMs, cfg.Now = ClockCommands, 1000, nil
+	cfg.Detect, cfg.stepMax, cfg.OnBandMiss = risk.Detect((seed/10+seed)&1), 1+rng.IntN(4), failOnMiss(t)
 	s := &simulation{t: t, rng: rng, script: h}
 	if rng.IntN(2) == 0 {
 		s.journal = &simJournal{rng: rng}
@@ -168,7 +169,7 @@ func newSimulation(t *testing.T, seed uint64, shards int, h script, build house)
 		t.Fatal(err)
 	}
 	s.cfg = cfg
-	s.engine = wire(cfg, build(shards))
+	s.engine = wire(cfg, build(&cfg))
 	s.out.results = make([][]Result, len(h))
 	return s
 }
@@ -202,6 +203,12 @@ func batchMaxOf(h script) int {
 	return n
 }
 
+// failOnMiss fails a test at the first account whose band does not hold.
+func failOnMiss(t *testing.T) func(*BandMiss) {
+	t.Helper()
+	return func(m *BandMiss) { t.Errorf("a band did not hold: %+v", *m) }
+}
+
 // run drives the history to its end and reads the state.
 func (s *simulation) run() *outcome {
 	for !s.t.Failed() && !s.isOver() {
@@ -212,6 +219,8 @@ func (s *simulation) run() *outcome {
 			s.read()
 		case 2:
 			s.follow()
+		case 3:
+			s.engine.auditor.beat()
 		default:
 			s.poll(s.engine.stages[s.rng.IntN(len(s.engine.stages))])
 		}

@@ -42,8 +42,9 @@ func (s *crashSim) judge() error {
 func (s *crashSim) uninterrupted() (*truth, error) {
 	cfg := s.cfg
 	cfg.Shards, cfg.Journal = 1, NoJournal{}
+	cfg.Detect = risk.DetectSweep - cfg.Detect // not as the last restart did
 	cfg.IngressSlots, cfg.PollMax = max(cfg.IngressSlots, powerOfTwo(cfg.GroupMax)), 1<<10
-	e := wire(cfg, s.build(1))
+	e := wire(cfg, s.build(&cfg))
 	t := &truth{hashes: map[uint64]fixedpoint.Hash128{0: e.reached()}}
 	wanted := map[uint64]bool{}
 	for _, r := range s.recoveries {

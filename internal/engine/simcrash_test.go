@@ -73,6 +73,7 @@ func TestCrashSimulationFindsPlantedBugs(t *testing.T) {
 		"account changed before it was encoded":     {flaws{}, neglectful},
 		"a follower that applies something else":    {flaws{wrong: true}, fakeHouse},
 		"engine time not carried over by snapshots": {flaws{forget: ChunkTime}, fakeHouse},
+		"a band that is wrong and tells nobody":     {flaws{}, deaf},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const seedsMax = 200
@@ -131,6 +132,7 @@ type crashSim struct {
 	flights []flight
 	reads   []*ticket
 	idle    int
+	miss    error // a band that did not hold
 
 	answers    []seen
 	acked      uint64
@@ -166,6 +168,8 @@ func (s *crashSim) configure() Config {
 	cfg.FrameMax, cfg.FramesInFlight, cfg.PollMax = 1+s.rng.IntN(16), 1+s.rng.IntN(6), 1+s.rng.IntN(4)
 	cfg.Clock, cfg.AccrueMs, cfg.Now = ClockCommands, 1000, nil
 	cfg.hashEvery, cfg.stepMax, cfg.bufferBytes = 3, 1+s.rng.IntN(4), 512<<s.rng.IntN(4)
+	cfg.Detect = risk.Detect(s.rng.IntN(2))
+	cfg.OnBandMiss = func(m *BandMiss) { s.miss = fmt.Errorf("a band did not hold: %+v", *m) }
 	return cfg
 }
 
@@ -178,7 +182,7 @@ func (s *crashSim) start() error {
 		return err
 	}
 	s.cfg, s.capture, s.writing, s.idle = cfg, nil, nil, 0
-	s.engine = wire(cfg, s.build(cfg.Shards))
+	s.engine = wire(cfg, s.build(&cfg))
 	s.replay = newReplayer(s.engine, nil)
 	from := 0
 	if n := len(s.disk.snapshots); n > 0 {
@@ -253,7 +257,7 @@ func (s *crashSim) run() error {
 
 func (s *crashSim) step() error {
 	var err error
-	switch s.rng.IntN(12) {
+	switch s.rng.IntN(13) {
 	case 0:
 		err = s.send()
 	case 1:
@@ -275,6 +279,9 @@ func (s *crashSim) step() error {
 		if s.crashes > 0 && s.rng.IntN(30) == 0 {
 			return s.crash()
 		}
+	case 7:
+		s.engine.auditor.beat()
+		err = s.miss
 	default:
 		if s.engine.stages[s.rng.IntN(len(s.engine.stages))].Poll() > 0 {
 			s.idle = 0
@@ -422,8 +429,8 @@ func (s *crashSim) follow() error {
 	for {
 		got, err := s.engine.EventsAfter(s.lastSeq, s.lastN, buf[:0])
 		if errors.Is(err, ErrHistory) {
-			if floor := s.engine.egress.history.floor; s.lastSeq < floor {
-				s.lastSeq, s.lastN = floor, 1<<31
+			if floor := s.engine.egress.history.floor; s.lastSeq <= floor && s.lastN != afterAll {
+				s.lastSeq, s.lastN = floor, afterAll
 				s.skips[len(s.events)] = true
 				continue
 			}

@@ -11,18 +11,25 @@ import (
 	"plimsoll/risk"
 )
 
-func fakeHouse(shards int) []machine {
-	machines := make([]machine, shards)
+func fakeHouse(cfg *Config) []machine {
+	machines := make([]machine, cfg.Shards)
 	for i := range machines {
-		machines[i] = newFake(i, shards, fakeAccounts)
+		machines[i] = newFake(i, cfg.Shards, fakeAccounts)
 	}
 	return machines
 }
 
-func riskHouse(shards int) []machine {
-	machines := make([]machine, shards)
+// riskHouse makes real machines; those of the simulator sweep when a few accounts are woken.
+func riskHouse(cfg *Config) []machine {
+	machines := make([]machine, cfg.Shards)
 	for i := range machines {
-		machines[i] = risk.New(risk.Config{Shard: uint32(i), Shards: uint32(shards), AccountsMax: genSlots})
+		m := risk.New(risk.Config{
+			Shard: uint32(i), Shards: uint32(cfg.Shards), AccountsMax: genSlots, Detect: cfg.Detect,
+		})
+		if cfg.stepMax > 0 {
+			m.SetSweepAbove(4 * cfg.stepMax)
+		}
+		machines[i] = m
 	}
 	return machines
 }
@@ -53,7 +60,8 @@ func runThreaded(t *testing.T, h script, build house, shards, threads int) *outc
 	t.Helper()
 	cfg := testConfig(shards)
 	cfg.Threads, cfg.IDWindow, cfg.ClientsMax, cfg.VersionSlots, cfg.OutboxSlots = threads, simWindow(h), 4, 2, 4
-	e := wire(cfg, build(shards))
+	cfg.Detect, cfg.OnBandMiss = risk.Detect(shards&1), failOnMiss(t)
+	e := wire(cfg, build(&cfg))
 	e.Start()
 	defer e.Close()
 	var isOver atomic.Bool

@@ -22,6 +22,7 @@ type Result struct {
 	HasAmounts   bool // Required and Available are meaningful
 	IsDuplicate  bool // a repeat of an id: this is the first result of it
 	UnknownOrder bool // a fill named an order that was not resting
+	IsConflated  bool // the tick was applied as one with others of the same Seq; of a name in several the newest price
 }
 
 // Ticket states. The caller moves pending to waiting, egress moves either to done.

@@ -55,7 +55,7 @@ func TestBandsFindWhatASweepFinds(t *testing.T) {
 }
 
 func bandsAgree(seed uint64) error {
-	g := NewGenerator(seed, Options{Accounts: 24, Invalid: 3, Imports: seed%2 == 0})
+	g := NewGenerator(seed, Options{Accounts: 24, Invalid: 3, Imports: seed%2 == 0, Liquidation: seed%4 != 3, NoBackstop: seed%8 == 5})
 	r := rand.New(rand.NewPCG(seed, 0xba2d))
 	groups := g.Listings()
 	for range 100 {

@@ -13,6 +13,11 @@ type Options struct {
 	Invalid  int    // percent of groups that are spoilt on purpose
 	Imports  bool   // some accounts are imported whole, with positions and orders
 	Calm     bool   // no halts, no parameter or listing changes
+
+	// Liquidation is on, and slot Accounts is the liquidator's unless NoBackstop; off, lines are
+	// told only, which is all that the oracle of this room knows.
+	Liquidation bool
+	NoBackstop  bool
 }
 
 // Generator makes a seeded history of command groups over a fixed universe. Equal seeds
@@ -60,7 +65,23 @@ func NewGenerator(seed uint64, opts Options) *Generator {
 }
 
 // Listings returns the groups that list the universe.
-func (g *Generator) Listings() [][]risk.Command { return universeListings(g.capPercent) }
+func (g *Generator) Listings() [][]risk.Command {
+	groups := universeListings(g.capPercent)
+	set := risk.Command{Kind: risk.KindSetParameters, Aux: risk.ParamLiquidation}
+	if !g.opts.Liquidation {
+		return append(groups, []risk.Command{set})
+	}
+	set.Aux |= risk.ParamLiquidationValue
+	if g.opts.NoBackstop {
+		return append(groups, []risk.Command{set})
+	}
+	open := risk.Command{Kind: risk.KindOpenAccount, Mode: uint8(risk.ModePortfolio)}
+	open.SetName([]byte("liquidator"))
+	open.Ref = [4]uint32{g.opts.Accounts, risk.NoAccount, 0, 0}
+	set.Aux |= risk.ParamBackstopAccount
+	set.Ref[risk.RefAccount] = g.opts.Accounts
+	return append(groups, []risk.Command{open}, []risk.Command{set})
+}
 
 // weighted is a maker of groups and how often it is taken.
 type weighted struct {

@@ -94,9 +94,17 @@ func (s *Shards) joint(group []risk.Command) {
 	for _, m := range s.Machines {
 		s.requests = append(s.requests, m.Prepare(group, v)...)
 	}
-	slices.SortFunc(s.requests, risk.CompareRequests)
-	for _, m := range s.Machines {
-		m.Finish(group, s.requests)
+	for isMore := true; isMore; {
+		slices.SortFunc(s.requests, risk.CompareRequests)
+		merged := slices.Clone(s.requests)
+		s.requests = s.requests[:0]
+		for i, m := range s.Machines {
+			next, more := m.Finish(group, merged)
+			if i > 0 && more != isMore {
+				panic("risktest: shards disagree on whether a group goes on")
+			}
+			s.requests, isMore = append(s.requests, next...), more
+		}
 	}
 }
 

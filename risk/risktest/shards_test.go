@@ -35,7 +35,7 @@ func TestShardCountsAgree(t *testing.T) {
 }
 
 func agree(seed uint64) error {
-	g := NewGenerator(seed, Options{Accounts: 12, Invalid: 5, Imports: seed%3 == 0})
+	g := NewGenerator(seed, Options{Accounts: 12, Invalid: 5, Imports: seed%3 == 0, Liquidation: seed%2 == 1, NoBackstop: seed%8 == 5})
 	groups := g.Listings()
 	for range 50 {
 		groups = append(groups, g.Next())

@@ -9,7 +9,11 @@ import (
 	"plimsoll/risk"
 )
 
-const totalsSlots = 24 // accounts of a history
+// Account slots of a history: those it means, and all that a spoilt group may open.
+const (
+	totalsSlots = 24
+	totalsMax   = 64
+)
 
 // TestTotalsTakenInSlicesAreThoseOfTheirPlace runs seeded histories on several shards, and
 // begins passes at random places: their slices lie between later groups, beside captures
@@ -34,7 +38,7 @@ type slicedPass struct {
 func totalsInSlices(seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 10))
 	g := NewGenerator(seed, Options{Accounts: totalsSlots, Invalid: 5, Imports: seed%3 != 0})
-	s, plain := NewShards([]uint32{1, 2, 4, 8}[r.IntN(4)], 64), NewShards(1, 64)
+	s, plain := NewShards([]uint32{1, 2, 4, 8}[r.IntN(4)], totalsMax), NewShards(1, totalsMax)
 	groups := g.Listings()
 	for n := 0; len(groups) < 200; n++ {
 		group := g.Next()

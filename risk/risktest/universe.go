@@ -103,8 +103,10 @@ func tokenGroup(n int, percent int64) []risk.Command {
 	return []risk.Command{c, rates, limits, nameRecord(t.name)}
 }
 
-func perpGroup(n int) []risk.Command {
-	p := &universePerps[n]
+func perpGroup(n int) []risk.Command { return perpGroupOf(&universePerps[n], n) }
+
+// perpGroupOf lists a perp at slot n.
+func perpGroupOf(p *listedPerp, n int) []risk.Command {
 	c := risk.Command{Kind: risk.KindListPerp, Leverage: uint16(p.sz), Mode: uint8(p.mode), Wallets: [2]uint16{p.dex}}
 	c.Ref = [4]uint32{0, uint32(n), uint32(n), p.token}
 	if p.fundingCap > 0 {

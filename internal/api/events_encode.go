@@ -1,0 +1,114 @@
+package api
+
+import (
+	"strconv"
+
+	"plimsoll/risk"
+)
+
+// appendEvent writes one line of GET /v1/events, without its line break. Its bytes follow
+// from the event and the names alone: a replay writes the same.
+func appendEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
+	dst = appendUintField(append(dst, '{'), "seq", e.Seq)
+	dst = appendUintField(dst, "n", uint64(e.N))
+	dst = appendTextField(dst, "type", e.Kind.String())
+	dst = appendIntField(dst, "time", e.TimeMs)
+	if e.Account != risk.NoAccount {
+		dst = appendTextField(dst, "account", dir.AccountName(e.Account))
+	}
+	amount := risk.Amount{V: e.Amount, Decimals: e.Decimals}
+	after := risk.Amount{V: e.Amount2, Decimals: e.Decimals}
+	switch e.Kind {
+	case risk.EventHealthChanged:
+		dst = appendTextField(dst, "from", e.From.String())
+		dst = appendTextField(dst, "to", e.To.String())
+	case risk.EventLendingHealthChanged:
+		dst = appendTextField(dst, "from", lendingHealthName(e.FromLending))
+		dst = appendTextField(dst, "to", lendingHealthName(e.ToLending))
+	case risk.EventBorrowed, risk.EventRepaid, risk.EventSupplied, risk.EventUnsupplied:
+		dst = appendTextField(dst, "token", dir.TokenName(e.Token))
+		dst = appendAmountField(dst, "amount", amount)
+		if e.Kind != risk.EventUnsupplied {
+			dst = appendAmountField(dst, "balance", after)
+		}
+	case risk.EventInterest, risk.EventCapReached:
+		dst = appendTextField(dst, "token", dir.TokenName(e.Token))
+		dst = appendAmountField(dst, "amount", amount)
+	case risk.EventFunding:
+		dst = appendTextField(dst, "market", dir.MarketName(e.Market))
+		dst = appendAmountField(dst, "rate", amount)
+	case risk.EventModeChanged:
+		dst = appendTextField(dst, "mode", modeName(risk.Mode(e.Amount.Lo)))
+	case risk.EventHalted, risk.EventResumed:
+		if e.Account == risk.NoAccount && e.Market == risk.NoSlot {
+			dst = appendBoolField(dst, "all", true)
+		} else if e.Account == risk.NoAccount {
+			dst = appendTextField(dst, "market", dir.MarketName(e.Market))
+		}
+	case risk.EventOrderReleased, risk.EventPriceStale:
+		dst = appendOrderEvent(dst, e, dir)
+	default:
+		dst = appendLiquidationEvent(dst, e, dir)
+	}
+	return append(dst, '}')
+}
+
+func appendOrderEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
+	if name := dir.MarketName(e.Market); name != nil {
+		dst = appendTextField(dst, "market", name)
+	}
+	dst = appendIDField(dst, "order_id", e.OrderHi, e.OrderLo, e.OrderForm)
+	if e.Kind == risk.EventOrderReleased {
+		dst = appendAmountField(dst, "size", risk.Amount{V: e.Amount, Decimals: e.Decimals})
+	}
+	if e.Reason != risk.ReasonNone {
+		dst = appendTextField(dst, "reason", e.Reason.String())
+	}
+	return dst
+}
+
+// appendLiquidationEvent writes what belongs to a liquidation: its number, the market with side
+// and size or the token with an amount, and why. A size below zero is one sold.
+func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
+	if e.OrderForm != risk.FormNone {
+		dst = append(strconv.AppendUint(append(appendKey(dst, "liquidation"), '"'), e.OrderLo, 10), '"')
+	}
+	market := dir.MarketName(e.Market)
+	if market != nil {
+		dst = appendTextField(dst, "market", market)
+	}
+	amount := risk.Amount{V: e.Amount, Decimals: e.Decimals}
+	after := risk.Amount{V: e.Amount2, Decimals: e.Decimals}
+	token := dir.TokenName(e.Token)
+	if token != nil {
+		dst = appendTextField(dst, "token", token)
+	}
+	switch {
+	case e.Kind == risk.EventLiquidationStarted:
+		dst = appendAmountField(dst, "liquidation_value", amount)
+		dst = appendAmountField(dst, "requirement", after)
+		dst = appendTextField(dst, "from", e.From.String())
+		dst = appendTextField(dst, "to", e.To.String())
+	case e.Kind == risk.EventLiquidationEnded:
+		dst = appendTextField(dst, "from", e.From.String())
+		dst = appendTextField(dst, "to", e.To.String())
+	case token != nil:
+		dst = appendAmountField(dst, "amount", amount)
+		if e.Kind == risk.EventLossCovered {
+			dst = appendAmountField(dst, "loss", after)
+		}
+	case market != nil:
+		dst = appendTextField(dst, "side", sideName(e.Amount.Sign() < 0))
+		if e.Amount.Sign() < 0 {
+			amount.V = e.Amount.Neg()
+		}
+		dst = appendAmountField(dst, "size", amount)
+	}
+	if e.Kind == risk.EventADL { // closed against the account whose loss it is
+		dst = appendTextField(dst, "against", dir.AccountName(uint32(e.OrderLo))) //nolint:gosec // a slot
+	}
+	if e.Rule != risk.RuleNone {
+		dst = appendTextField(dst, "reason", e.Rule.String())
+	}
+	return dst
+}

@@ -1,0 +1,567 @@
+package risktest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"plimsoll/internal/invariant"
+	"plimsoll/risk"
+)
+
+// soakEnv, when set, is how many million account-ticks the storm goes on for: 1000 for a billion.
+const soakEnv = "PLIMSOLL_SOAK"
+
+// Account-ticks of a run: accounts x ticks, counted once however many machines see them. With
+// costly assertions on, every group costs a derivation of everything; then there are fewer.
+const (
+	stormAccountTicks           = 10_000_000
+	stormAccountTicksInvariants = 150_000
+	stormSeeds                  = 12
+)
+
+// TestStorm holds machines that detect by bands, on 1, 2 and 4 shards, against one that passes
+// over all accounts at every tick: equal events after every group, whatever prices do, and
+// equal state at the end. Between groups bands are made, none of them, some or all. Prices are
+// calm, jump, crash, go ten-fold and come back; an adversary halves the way to the line of some
+// account until one unit of the price is left, crosses it and comes back, from all distances.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	want := uint64(stormAccountTicks)
+	if invariant.Enabled {
+		want = stormAccountTicksInvariants
+	}
+	if n, err := strconv.ParseUint(os.Getenv(soakEnv), 10, 32); err == nil && n > 0 {
+		want = n * million
+	}
+	var total stormCount
+	t.Cleanup(func() {
+		t.Logf("%d account-ticks in %d ticks, %d of them homing; %d lines found, %d crossings told, %d bands made, %d sweeps",
+			total.accountTicks.Load(), total.ticks.Load(), total.homing.Load(), total.lines.Load(), total.crossings.Load(),
+			total.bands.Load(), total.sweeps.Load())
+		if !t.Failed() && (total.lines.Load() == 0 || total.crossings.Load() == 0) {
+			t.Error("the storm has crossed no line")
+		}
+	})
+	for n := range uint64(stormSeeds) {
+		seed := *from + n
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			s := newStorm(seed, &total)
+			if err := s.run(want / stormSeeds); err != nil {
+				total.isOver.Store(true)
+				t.Errorf("seed %d, group %d: %v\nrepeat: go test -run 'TestStorm/%d$' -from=%d", seed, s.groups, err, seed, *from)
+			}
+		})
+	}
+}
+
+// stormCount is what all seeds did together.
+type stormCount struct {
+	accountTicks, ticks, homing, lines, crossings, bands, sweeps atomic.Uint64
+
+	isOver atomic.Bool // a seed has failed
+}
+
+// Perps of the storm beside those of a Generator: one whose price has 11 digits, so that a
+// code covers 2,000 units of it, and one of dust, where rounding by a unit is much.
+const (
+	perpFine = 10 + iota
+	perpFineToo
+	perpDust
+	stormPerps
+)
+
+var stormListings = []listedPerp{
+	{"FINE", 0, 0, 0, risk.MarginNormal, 0, 0, 0, 64_000 * million, []int64{0, 50, 2_000_000, 20}},
+	{"FINETOO", 0, 0, 0, risk.MarginNormal, 0, 0, 0, 31_234_567_891, []int64{0, 20}},
+	{"DUST", 0, 0, 0, risk.MarginNormal, 0, 0, 0, 137, []int64{0, 3}},
+}
+
+// storm is one seed's venue: the machines under test and their twin.
+type storm struct {
+	r        *rand.Rand
+	g        *Generator
+	twin     *Shards
+	sets     []*Shards
+	accounts uint32
+	homed    uint32   // accounts from here on are homed on more often
+	perps    []int64  // marks in units of the perp's price
+	started  []int64  // where they began
+	tokens   []int64  // oracle prices at 1e-10
+	health   []uint16 // by account: health and lending health last told
+	at       int      // audits go on here
+	groups   int
+	ticks    uint64
+	count    *stormCount
+	err      error
+}
+
+// accounts by kind: as a Generator draws them, and plain ones of the main dex.
+const (
+	stormDrawn = 60
+	stormPlain = 180
+	stormDust  = 20
+)
+
+func newStorm(seed uint64, count *stormCount) *storm {
+	const accounts = stormDrawn + stormPlain + stormDust
+	s := &storm{
+		r: rand.New(rand.NewPCG(seed, 0x5702)), g: NewGenerator(seed, Options{Accounts: stormDrawn, Invalid: 1, Imports: true}),
+		accounts: accounts, homed: stormDrawn, health: make([]uint16, accounts), count: count,
+		twin: NewShardsOf(risk.Config{Shards: 1, AccountsMax: accounts, Detect: risk.DetectSweep}),
+	}
+	for _, n := range []uint32{1, 2, 4} {
+		set := NewShards(n, accounts)
+		for _, m := range set.Machines {
+			m.SetSweepAbove([]int{accounts, accounts, accounts / 4}[s.r.IntN(3)]/int(n) + 1)
+		}
+		s.sets = append(s.sets, set)
+	}
+	for n := range universePerps {
+		s.perps = append(s.perps, at(universePerps[n].price, 6-universePerps[n].sz))
+	}
+	for n := range stormListings {
+		s.perps = append(s.perps, stormListings[n].price)
+	}
+	for n := range universeTokens {
+		s.tokens = append(s.tokens, universeTokens[n].price*10_000)
+	}
+	s.started = slices.Clone(s.perps)
+	s.populate()
+	return s
+}
+
+// populate lists the universe and imports the accounts.
+func (s *storm) populate() {
+	for _, group := range s.g.Listings() {
+		s.do(group)
+	}
+	for n := range stormListings {
+		s.do(perpGroupOf(&stormListings[n], perpFine+n))
+	}
+	s.do(s.g.Next()) // a clock and a price for everything
+	s.do(s.g.Next())
+	s.do(s.tick(perpFine, perpFineToo, perpDust))
+	for slot := range s.accounts {
+		switch {
+		case slot < stormDrawn:
+			s.do(s.g.Portfolio(slot))
+		case slot < stormDrawn+stormPlain:
+			s.do(s.plain(slot, false))
+		default:
+			s.do(s.plain(slot, true))
+		}
+	}
+	s.settle(settleAll)
+}
+
+// plain imports an account of the main dex: one to five cross positions, now and then an
+// isolated one, and cash about its requirement; under portfolio margin the cash is lent or
+// owed, and there may be collateral.
+func (s *storm) plain(slot uint32, isDust bool) []risk.Command {
+	mode := []risk.Mode{risk.ModeStandard, risk.ModeUnified, risk.ModePortfolio}[s.r.IntN(3)]
+	c := risk.Command{Kind: risk.KindImportAccount, Mode: uint8(mode)}
+	c.SetName(fmt.Appendf(nil, "plain-%d", slot))
+	c.Ref = [4]uint32{slot, risk.NoAccount, 0, 0}
+	group := []risk.Command{c}
+	held := []int{0, 1, 2, 3, perpFine, perpFineToo}
+	s.r.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
+	switch held = held[:1+s.r.IntN(5)]; {
+	case isDust:
+		held = []int{perpDust}
+	case s.r.IntN(4) == 0:
+		held = []int{perpFine + s.r.IntN(2)}
+	case s.r.IntN(4) == 0:
+		held = []int{perpFine, perpFineToo}
+	}
+	slices.Sort(held)
+	var raw, required int64 // at 1e-6: cash of the dex, and what positions ask
+	for _, n := range held {
+		part, cash, need := s.position(n, isDust)
+		group = append(group, part)
+		raw, required = raw+cash, required+need
+	}
+	equity := mulDiv(required, 50+s.r.Int64N(250), 100)
+	if s.r.IntN(6) == 0 {
+		equity *= 1 + s.r.Int64N(20)
+	}
+	w := risk.Command{Kind: risk.KindPartWallet}
+	switch mode {
+	case risk.ModePortfolio:
+		w.SetNum(0, raw+required, 6) // the dex covers itself, the rest is lent or owed
+		group = append(group, w)
+		group = append(group, s.lent(equity-required, required, isDust)...)
+	default:
+		w.SetNum(0, raw+equity, 6)
+		group = append(group, w)
+	}
+	return group
+}
+
+// position draws a position and returns it with the cash that makes its value zero and what it
+// requires, at 1e-6.
+func (s *storm) position(n int, isDust bool) (c risk.Command, cash, required int64) {
+	p := s.listed(n)
+	price := s.perps[n]
+	value := s.g.money(30_000 * million)
+	size := max(1, value/price)
+	if isDust {
+		size = 1 + s.r.Int64N(40)
+	}
+	notional := size * price
+	c = risk.Command{Kind: risk.KindPartPosition, Leverage: uint16(1 + s.r.IntN(int(p.tiers[1])))}
+	c.Ref[risk.RefMarket] = uint32(n)
+	required = notional/int64(c.Leverage) + 1
+	if s.r.IntN(2) == 0 {
+		size, notional = -size, -notional
+	}
+	c.SetNum(0, size, p.sz)
+	c.SetNum(1, max(notional, -notional), 6)
+	if s.r.IntN(8) == 0 {
+		c.Flags |= risk.FlagIsolated
+		c.SetNum(2, -notional+mulDiv(required, 30+s.r.Int64N(150), 100), 6)
+		return c, 0, 0
+	}
+	return c, -notional, required
+}
+
+// lent makes balances worth about so much, at 1e-6 US dollars: the numeraire lent or owed, and
+// perhaps collateral. A total is what dexes are worth and what is lent, together.
+func (s *storm) lent(net, worth int64, isDust bool) []risk.Command {
+	var group []risk.Command
+	b := risk.Command{Kind: risk.KindPartBalance}
+	collateral := int64(0)
+	if s.r.IntN(2) == 0 || net < 0 {
+		collateral = max(net, -net) + s.g.money(20_000*million)
+		if isDust {
+			collateral = max(net, -net) + s.r.Int64N(20_000)
+		}
+	}
+	switch net -= collateral / 4; {
+	case net >= 0:
+		b.SetNum(0, worth+net, 6)
+		b.SetNum(1, net, 6)
+	default:
+		b.SetNum(0, worth, 6)
+		b.SetNum(2, -net, 6)
+	}
+	group = append(group, b)
+	if collateral > 0 {
+		token := 1 + s.r.Uint32N(2)
+		v := max(1, mulDiv(collateral, million, universeTokens[token].price))
+		b = risk.Command{Kind: risk.KindPartBalance}
+		b.Ref[risk.RefToken] = token
+		b.SetNum(0, v, 6)
+		b.SetNum(1, v, 6)
+		group = append(group, b)
+	}
+	return group
+}
+
+func (s *storm) listed(n int) *listedPerp {
+	if n < perpFine {
+		return &universePerps[n]
+	}
+	return &stormListings[n-perpFine]
+}
+
+// do runs a group on all machines and compares events.
+func (s *storm) do(group []risk.Command) {
+	if s.err != nil {
+		return
+	}
+	s.groups++
+	s.notePrices(group)
+	want := s.twin.Do(group)
+	for _, set := range s.sets {
+		if d := eventDifference(want, set.Do(group)); d != "" {
+			s.err = fmt.Errorf("kind %d on %d shards: %s", group[0].Kind, len(set.Machines), d)
+			return
+		}
+	}
+	for i := range want {
+		switch e := &want[i]; e.Kind {
+		case risk.EventHealthChanged:
+			s.health[e.Account] = s.health[e.Account]&^0xff | uint16(e.To)
+			s.count.crossings.Add(1)
+		case risk.EventLendingHealthChanged:
+			s.health[e.Account] = s.health[e.Account]&0xff | uint16(e.ToLending)<<8
+			s.count.crossings.Add(1)
+		}
+	}
+	if group[0].Kind == risk.KindPrices {
+		s.ticks++
+		s.count.ticks.Add(1)
+		s.count.accountTicks.Add(uint64(s.accounts))
+		s.audit()
+	}
+}
+
+// notePrices follows the prices of ticks.
+func (s *storm) notePrices(group []risk.Command) {
+	if group[0].Kind != risk.KindPrices {
+		return
+	}
+	for g := range group {
+		c := &group[g]
+		for i := range int(c.Mode) {
+			switch n := c.Ref[i]; c.PriceKindAt(i) {
+			case risk.PriceMark:
+				if n < uint32(len(s.perps)) && c.Num[i] > 0 && c.Dec[i] == 6-s.listed(int(n)).sz {
+					s.perps[n] = c.Num[i]
+				}
+			case risk.PriceTokenOracle:
+				if n < uint32(len(s.tokens)) && c.Num[i] > 0 && c.Dec[i] == 6 {
+					s.tokens[n] = c.Num[i] * 10_000
+				}
+			}
+		}
+	}
+}
+
+// audit compares some accounts with their bands, at times all of them.
+func (s *storm) audit() {
+	for _, set := range s.sets {
+		for _, m := range set.Machines {
+			accounts := 4
+			if s.ticks%64 == 0 {
+				accounts = int(s.accounts)
+			}
+			if misses, _ := m.AuditStep(accounts, nil); len(misses) > 0 {
+				s.err = fmt.Errorf("audit on %d shards: account %d: told %v, is %v",
+					len(set.Machines), misses[0].Account, misses[0].Told, misses[0].Exact)
+				return
+			}
+		}
+	}
+}
+
+// settling says how much band work is done between two groups.
+type settling int
+
+const (
+	settleNone settling = iota
+	settleSome
+	settleAll
+)
+
+func (s *storm) settle(how settling) {
+	for _, set := range s.sets {
+		for _, m := range set.Machines {
+			switch how {
+			case settleNone:
+			case settleSome:
+				m.BandStep(1 + s.r.IntN(int(s.accounts)/2))
+			case settleAll:
+				for n := 0; m.BandStep(64); n++ {
+					if n > 100_000 {
+						panic("risktest: BUG: band work does not end")
+					}
+				}
+			}
+		}
+	}
+}
+
+func (s *storm) settleRandomly() {
+	s.settle([]settling{settleNone, settleSome, settleAll, settleAll, settleAll}[s.r.IntN(5)])
+}
+
+// tick prices perps as s has them.
+func (s *storm) tick(perps ...int) []risk.Command {
+	var b tickBuilder
+	for _, n := range perps {
+		b.add(risk.PriceMark, uint32(n), s.perps[n], 6-s.listed(n).sz)
+	}
+	return b.group
+}
+
+// put adds the price of one name to a tick: a perp by its slot, or a token after them.
+func (s *storm) put(b *tickBuilder, name int, v int64) {
+	if name < stormPerps {
+		s.perps[name] = v
+		b.add(risk.PriceMark, uint32(name), v, 6-s.listed(name).sz)
+	} else {
+		s.tokens[name-stormPerps] = v
+		b.add(risk.PriceTokenOracle, uint32(name-stormPerps), v, 10)
+	}
+}
+
+// tickPrice prices one name.
+func (s *storm) tickPrice(name int, v int64) {
+	var b tickBuilder
+	s.put(&b, name, v)
+	s.do(b.group)
+}
+
+func (s *storm) price(name int) int64 {
+	if name < stormPerps {
+		return s.perps[name]
+	}
+	return s.tokens[name-stormPerps]
+}
+
+// run goes on for so many account-ticks.
+func (s *storm) run(accountTicks uint64) error {
+	for n := 0; s.err == nil && !s.count.isOver.Load() && s.ticks*uint64(s.accounts) < accountTicks; n++ {
+		before := s.ticks
+		switch {
+		case n%3 == 0:
+			s.homing()
+			s.count.homing.Add(s.ticks - before)
+		default:
+			s.weather()
+		}
+	}
+	for _, set := range s.sets {
+		if s.err == nil && set.StateHash() != s.twin.StateHash() {
+			s.err = fmt.Errorf("%d shards reach another state than a pass", len(set.Machines))
+		}
+		for _, m := range set.Machines {
+			stats := m.BandStats()
+			s.count.bands.Add(stats.Rebanded)
+			s.count.sweeps.Add(stats.Sweeps)
+		}
+	}
+	return s.err
+}
+
+// weather is a stretch of a random path.
+func (s *storm) weather() {
+	stretches := []func(*storm){
+		(*storm).calm, (*storm).calm, (*storm).calm, (*storm).jumps, (*storm).crash, (*storm).tenfold, (*storm).back, (*storm).desk,
+		(*storm).desk, (*storm).years,
+	}
+	stretches[s.r.IntN(len(stretches))](s)
+}
+
+// calm moves a few prices by up to two basis points a tick, and the rest of the market by none.
+func (s *storm) calm() {
+	name := s.r.IntN(stormPerps + len(s.tokens))
+	for range 40 {
+		if s.r.IntN(4) == 0 {
+			name = s.r.IntN(stormPerps + len(s.tokens))
+		}
+		s.tickPrice(name, s.scaled(s.price(name), 9_998+s.r.Int64N(5), 10_000))
+		s.settleRandomly()
+	}
+}
+
+// scaled returns v x num / den, kept within a thousandth and a thousand times a start.
+func (s *storm) scaled(v, num, den int64) int64 {
+	return max(1, min(mulDiv(v, num, den), 1<<40))
+}
+
+// jumps moves single prices by up to half.
+func (s *storm) jumps() {
+	for range 6 {
+		name := s.r.IntN(stormPerps + len(s.tokens))
+		s.tickPrice(name, s.scaled(s.price(name), 500+s.r.Int64N(1001), 1000))
+		s.settleRandomly()
+	}
+}
+
+// crash moves every perp down, or up, by up to two fifths, in a few ticks.
+func (s *storm) crash() {
+	isDown := s.r.IntN(4) != 0
+	for range 1 + s.r.IntN(3) {
+		var all []int
+		for n := range s.perps {
+			by := 1000 - s.r.Int64N(400)
+			if isDown {
+				s.perps[n] = s.scaled(s.perps[n], by, 1000)
+			} else {
+				s.perps[n] = s.scaled(s.perps[n], 1000, by)
+			}
+			all = append(all, n)
+		}
+		s.do(s.tick(all...))
+		s.settleRandomly()
+	}
+}
+
+// tenfold moves one price up ten times or down to a tenth, and back.
+func (s *storm) tenfold() {
+	name := s.r.IntN(stormPerps + len(s.tokens))
+	was := s.price(name)
+	v := s.scaled(was, 10, 1)
+	if s.r.IntN(2) == 0 {
+		v = s.scaled(was, 1, 10)
+	}
+	s.tickPrice(name, v)
+	s.settleRandomly()
+	if s.r.IntN(2) == 0 {
+		s.tickPrice(name, s.scaled(v, 999, 1000))
+		s.settleRandomly()
+	}
+	s.tickPrice(name, was)
+	s.settleRandomly()
+}
+
+// back returns every price to where it began.
+func (s *storm) back() {
+	var b tickBuilder
+	copy(s.perps, s.started)
+	for n := range s.perps {
+		b.add(risk.PriceMark, uint32(n), s.perps[n], 6-s.listed(n).sz)
+	}
+	for n := range s.tokens {
+		b.add(risk.PriceTokenOracle, uint32(n), universeTokens[n].price, 6)
+	}
+	s.do(b.group)
+	s.settleRandomly()
+}
+
+// desk lets accounts trade, transfer, borrow and change their minds, and time go by.
+func (s *storm) desk() {
+	for range 12 {
+		s.do(s.g.Next())
+		s.settleRandomly()
+	}
+	for range 6 {
+		name := s.r.IntN(stormPerps)
+		c := risk.Command{Kind: risk.KindFill}
+		c.Ref = [4]uint32{s.homed + s.r.Uint32N(s.accounts-s.homed), 0, uint32(name), risk.NoSlot}
+		if s.r.IntN(2) == 0 {
+			c.Flags |= risk.FlagSell
+		}
+		p := s.listed(name)
+		c.SetNum(0, max(1, s.g.money(5_000*million)/max(1, s.perps[name])), p.sz)
+		c.SetNum(1, s.perps[name], 6-p.sz)
+		s.do([]risk.Command{c})
+		s.settleRandomly()
+		s.tickPrice(name, s.scaled(s.perps[name], 9_950+s.r.Int64N(100), 10_000))
+		s.settleRandomly()
+	}
+	s.do([]risk.Command{s.fundingOf(int(s.r.IntN(stormPerps)), s.r.Int64N(40_000)-20_000)})
+}
+
+// fundingOf pays one perp a rate at 1e-9.
+func (s *storm) fundingOf(n int, rate int64) risk.Command {
+	c := risk.Command{Kind: risk.KindFunding, Mode: 1}
+	c.Ref[0] = uint32(n)
+	c.SetNum(0, rate, 9)
+	return c
+}
+
+// years steps time far and pays funding hard, between ticks.
+func (s *storm) years() {
+	for range 4 {
+		s.clock([]int64{1, 1_000, 60_000, 3_600_000, 86_400_000, 300 * 86_400_000}[s.r.IntN(6)])
+		s.settleRandomly()
+		s.do([]risk.Command{s.fundingOf(s.r.IntN(stormPerps), s.r.Int64N(20_000_000)-10_000_000)})
+		s.settleRandomly()
+		name := s.r.IntN(stormPerps)
+		s.tickPrice(name, s.scaled(s.perps[name], 9_990+s.r.Int64N(20), 10_000))
+		s.settleRandomly()
+	}
+}
+
+func (s *storm) clock(stepMs int64) {
+	s.do([]risk.Command{{Kind: risk.KindClock, TimeMs: s.twin.TimeMs() + stepMs}})
+}
