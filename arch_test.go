@@ -28,7 +28,7 @@ const (
 // belongs to the nearest listed folder above it.
 var floors = [][]string{
 	{"internal/invariant", "internal/prefetch", "client"}, // client is for outsiders: it knows nothing of the house
-	{"fixedpoint", "ringbuf", "internal/journal", "internal/universe"},
+	{"fixedpoint", "ringbuf", "internal/journal", "internal/universe", "internal/metrics"},
 	{"risk"},
 	{"internal/engine", "risk/risktest"},
 	{"internal/api"},

@@ -18,10 +18,14 @@ import (
 
 // Options shape a Client. Its zero value serves a daemon on this machine.
 type Options struct {
-	Name  string // X-Plimsoll-Client: ids are unique within it; at most 42 bytes
-	Token string // sent as Authorization: Bearer; "" = none
+	Name  string // X-Plimsoll-Client: ids are unique within it; at most 42 bytes. With Token its name counts instead
+	Token string // sent as Authorization: Bearer; "" = none. It is sent in the clear to an http URL
 
-	HTTP *http.Client // nil = one with keep-alive; its Timeout must be 0, or it cuts event streams
+	TokenFrom func() (string, error) // asked before each try, where tokens change; goes before Token
+
+	TLS *TLSFiles // of https URLs; nil = whom the system trusts, and no certificate of our own
+
+	HTTP *http.Client // goes before TLS; nil = one with keep-alive; its Timeout must be 0, or it cuts event streams
 
 	AttemptMax   time.Duration // for one try of a command or read; 0 = 10 s
 	RetriesMax   int           // tries after the first; 0 = 8, below 0 = none
@@ -43,9 +47,14 @@ func New(base string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("client: the base URL is http://HOST:PORT or https://HOST:PORT, not %q", base)
 	}
 	if o.HTTP == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.MaxIdleConnsPerHost = 64
-		o.HTTP = &http.Client{Transport: transport}
+		transport, err := o.transport()
+		if err != nil {
+			return nil, err
+		}
+		// A redirect would carry commands and the token to somebody else.
+		o.HTTP = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}
 	}
 	o.AttemptMax = cmp.Or(o.AttemptMax, 10*time.Second)
 	o.RetriesMax = cmp.Or(o.RetriesMax, 8)
@@ -111,8 +120,14 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 			req.Header.Set(name, value)
 		}
 	}
-	if c.options.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.options.Token)
+	token := c.options.Token
+	if c.options.TokenFrom != nil {
+		if token, err = c.options.TokenFrom(); err != nil {
+			return nil, fmt.Errorf("client: token: %w", err)
+		}
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := c.options.HTTP.Do(req)
 	if err != nil {
@@ -189,7 +204,7 @@ func (p *pauses) reset() { p.next = 0 }
 func (p *pauses) wait(ctx context.Context, answer *Error) error {
 	p.next = min(max(p.min, 2*p.next), p.max)
 	pause := p.next/2 + rand.N(p.next/2+1)
-	if answer != nil && answer.Status == http.StatusServiceUnavailable {
+	if answer != nil && (answer.Status == http.StatusServiceUnavailable || answer.Code == "rate_limited") {
 		pause = max(pause, min(answer.retryAfter, p.max))
 	}
 	timer := time.NewTimer(pause)

@@ -132,6 +132,8 @@ type (
 		Price   string `json:"price"`
 		Fee     string `json:"fee,omitempty"`
 		OrderID string `json:"order_id,omitempty"`
+
+		Liquidation *Liquidation `json:"liquidation,omitempty"` // that asked for it
 	}
 	// Prices is one tick over all prices in it, by market and, for TokenOracles, by token.
 	Prices struct {
@@ -173,6 +175,13 @@ type Trigger struct {
 	Price    string `json:"price"`
 	IsMarket bool   `json:"is_market"`
 	TPSL     string `json:"tpsl"` // "tp" or "sl"
+}
+
+// Liquidation is what a Fill was sent for: the number that liquidation_order carries, and the
+// method, "market" or "backstop".
+type Liquidation struct {
+	ID     string `json:"id"`
+	Method string `json:"method"`
 }
 
 // TradeSide is one party to a Trade.
@@ -246,7 +255,10 @@ type Result struct {
 	Available string `json:"available"`
 	Rule      string `json:"rule"`  // that binds
 	Index     uint32 `json:"index"` // of an account just opened
-	Err       *Error `json:"error"` // why it was refused, or nil
+
+	UnknownOrder       bool   `json:"unknown_order"`       // a fill named an order that was not resting
+	UnknownLiquidation bool   `json:"unknown_liquidation"` // or a liquidation that is not under way
+	Err                *Error `json:"error"`               // why it was refused, or nil
 }
 
 // Do has a command applied once and returns its result. err is an *Error when the rules

@@ -15,6 +15,12 @@
 // knows whether it arrived. The daemon answers a repeat with the first result (Result.Duplicate).
 // What the rules refuse is a refusal for good: an *Error with status 422.
 //
+// # Access
+//
+// Options.Token is sent with every request, and Options.TLS names the files of an https
+// daemon: who must have signed its certificate, and the client's own for mutual TLS. What a
+// token may not do is an *Error with status 403 whose Limit names the scope; nothing is sent again.
+//
 // # Events
 //
 // Events resumes by itself: where a connection ends, whatever the reason, the next one begins

@@ -72,7 +72,7 @@ type Event struct {
 	To      string `json:"to"`
 	Market  string `json:"market"`
 	Token   string `json:"token"`
-	Side    string `json:"side"` // liquidation_order, adl
+	Side    string `json:"side"` // liquidation_order, backstop_takeover, adl
 	Size    string `json:"size"`
 	Amount  string `json:"amount"`
 	Balance string `json:"balance"` // after it
@@ -82,10 +82,12 @@ type Event struct {
 	Reason  string `json:"reason"`
 
 	Liquidation string `json:"liquidation"` // its number: liquidation_*, backstop_takeover
+	Price       string `json:"price"`       // at which a position changed hands: backstop_takeover, adl
+	MarkPrice   string `json:"mark_price"`  // liquidation_order
 	Value       string `json:"liquidation_value"`
 	Requirement string `json:"requirement"`
 	Loss        string `json:"loss"`    // loss_covered: all of it; Amount is the part covered
-	Against     string `json:"against"` // adl: the account whose loss it is
+	Against     string `json:"against"` // adl, loss_covered that is shared: the account whose loss it is
 
 	All bool `json:"all"` // halted, resumed
 

@@ -21,6 +21,17 @@ type Account struct {
 	Positions []Position `json:"positions"`
 	Orders    []Resting  `json:"orders"`
 	Margin    Margin     `json:"margin"`
+
+	Liquidation *UnderWay `json:"liquidation"` // nil = none
+}
+
+// UnderWay is a liquidation. Times are of the engine, in ms; NextMs is when it goes on by
+// itself, 0 = with the next tick or clock.
+type UnderWay struct {
+	Number  string `json:"number"` // what its orders and fills are known by
+	Stage   string `json:"stage"`
+	SinceMs int64  `json:"since_ms"`
+	NextMs  int64  `json:"next_ms"`
 }
 
 // Balance is what an account holds of a token.
@@ -80,7 +91,7 @@ type Margin struct {
 	Health                    string `json:"health"`
 	Available                 string `json:"available"`
 	Withdrawable              string `json:"withdrawable"`
-	LiquidationStage          string `json:"liquidation_stage"`
+	LiquidationStage          string `json:"liquidation_stage"` // "" = none is under way
 }
 
 // Totals is what all accounts hold together.
@@ -93,7 +104,8 @@ type Totals struct {
 	Notional           string            `json:"notional"`
 	InitialRequirement string            `json:"initial_requirement"`
 	MaintenanceMargin  string            `json:"maintenance_margin"`
-	Health             map[string]uint64 `json:"health"` // accounts by band
+	Health             map[string]uint64 `json:"health"`          // accounts by band
+	Negative           uint64            `json:"negative_equity"` // accounts with an equity below zero
 	Solvent            bool              `json:"solvency_identity_holds"`
 }
 

@@ -13,9 +13,10 @@ const (
 	phaseOrders      = 2
 	phaseLending     = 3
 	phaseHealth      = 4
-	phaseEnded       = 5 // liquidation that ended by itself; by account
-	phaseLiquidation = 6 // by place in the order of liquidation
-	phaseADL         = 7 // by place in the order of allocation
+	phaseLiquidation = 6  // by place in the order of liquidation
+	phaseADL         = 7  // by place in the order of allocation
+	phaseAfter       = 5  // added to lending and health where they follow from liquidation
+	phaseEnded       = 10 // liquidations that are over; by account
 )
 
 // ledger is what this shard moved of a token outside accounts and pools: with them it
@@ -68,13 +69,21 @@ type Machine struct {
 	isScratch    bool          // what-if: no liquidation begins or goes on
 	liquidations []liquidation // under way, in no order; accounts know their place
 	round        int           // of a joint group
+	isExhausted  bool          // of the liquidator, in this Seq: past a line of its own
 	askBuf       []Request
 	heldBuf      []held
+	bookBuf      []book
+	takenBuf     []seizure
+	owedBuf      []owing
 	deficits     []deficit
 	needs        []need
 	shares       []share
 	ranking      []Request // scratch: the merged list of a round, in another order
-	holders      []uint32
+	broken       []uint32 // accounts of deficits, sorted
+	queues       []queue  // by market and side, while legs are allocated
+	queued       []uint32 // which of those are in use, sorted
+	rankBuf      []rankedHolder
+	rankOf       ranking
 
 	events       []Event
 	changed      []uint16
@@ -93,6 +102,8 @@ type Machine struct {
 	firstFed     [PerpsMax]uint32 // first token whose borrow oracle price a perp enters, plus one
 	isRepriceDue bool             // listings changed: the next tick derives all oracle prices
 	isTick       bool             // the group is a price tick
+	staleCount   int              // prices told to be stale
+	past         past             // derived: see rates.go
 	isRestoring  bool             // between RestoreShared and FinishRestore
 	noBalance    balance          // scratch: a token that an account does not hold
 }
@@ -109,7 +120,7 @@ func New(cfg Config) *Machine {
 		tokens: make([]token, TokensMax), perps: make([]perp, PerpsMax), hotPerps: make([]hotPerp, PerpsMax),
 		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
 		accounts: make([]account, mine), hot: make([]hotAccount, mine),
-		lent: make([]int64, mine), fixedE12: make([]i128, mine), pass: newPass(), opened: make([]uint64, cfg.AccountsMax/64+1),
+		lent: make([]int64, mine), fixedE12: make([]i128, mine), pass: newPass(), past: newPast(mine), opened: make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
 		bands: bands{awake: make([]uint32, 0, mine)},
@@ -286,6 +297,10 @@ func hasAccount(k Kind) bool {
 }
 
 func (m *Machine) emit(e Event) {
+	if m.round != roundGrants && (e.Phase == phaseLending || e.Phase == phaseHealth) {
+		e.Phase += phaseAfter
+	}
+	m.recordEvent(&e)
 	e.Seq, e.TimeMs, e.N = m.seq, m.timeMs, uint32(len(m.events))
 	m.events = append(m.events, e)
 }
@@ -403,6 +418,8 @@ func (m *Machine) clockPrepare() []Request {
 	}
 	m.indicesMoved()
 	m.keepEpoch()
+	m.findStale()
+	m.noteHour()
 	m.wishBuf = m.appendDue(m.wishBuf[:0])
 	return m.wishBuf
 }

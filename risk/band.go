@@ -22,16 +22,19 @@ type bands struct {
 	store       wheelStore
 	awake       []uint32 // places in accounts; tried of them could not be given a band
 	tried       int
-	retried     int          // the next of those to be tried again
-	banded      int          // accounts with a band
-	tokenBounds int          // bounds of balances that are not zero
-	owed        []owedChain  // entries whose accounts are still to be woken
-	passing     passing      // scratch
-	box         []coordinate // scratch
-	quick       quickBox     // scratch
-	crossDexes  uint32       // of the box: a bit for each dex with a cross position
-	isOff       bool         // a price of the box has no code
-	limit       int          // accounts looked at one by one, 0 = not set
+	retried     int           // the next of those to be tried again
+	banded      int           // accounts with a band
+	tokenBounds int           // bounds of balances that are not zero
+	owed        []owedChain   // entries whose accounts are still to be woken
+	inserts     []quickInsert // scratch
+	sortBuf     []wheelEntry  // scratch
+	localBuf    []uint32      // scratch
+	passing     passing       // scratch
+	box         []coordinate  // scratch
+	quick       quickBox      // scratch
+	crossDexes  uint32        // of the box: a bit for each dex with a cross position
+	isOff       bool          // a price of the box has no code
+	limit       int           // accounts looked at one by one, 0 = not set
 	epoch       epoch
 	gc          wheelSweep
 	audited     int // the audit goes on here
@@ -169,6 +172,7 @@ func (m *Machine) moved(number uint32, pair *wheelPair, code uint32) {
 // changed since. It asks for their lines a few entries ahead.
 func (m *Machine) wakePassed(number uint32, side uint8, passed []wheelEntry) {
 	const near, far = 8, 16
+	m.bands.sortPassed(passed)
 	for i, e := range passed {
 		if i+far < len(passed) {
 			m.prefetchColumns(passed[i+far].local)

@@ -60,7 +60,7 @@ func (m *Machine) checkWheels() {
 			}
 		}
 	}
-	if count != m.positions.bounded+b.tokenBounds || banded != b.banded {
+	if count != m.bounds() || banded != b.banded {
 		panic("risk: BUG: bounds or bands and their count differ")
 	}
 }
@@ -76,7 +76,7 @@ func (m *Machine) appendWheel(dst []heldEntry, number uint32, side uint8, w *whe
 		from := len(dst)
 		dst = m.appendChain(dst, number, side, head)
 		for _, e := range dst[from:] {
-			if e.code>>bucketShift != at || !w.isFirst(m.bands.store.chunks[head].edge, e.code) {
+			if e.code>>bucketShift != at || !w.isFirst(m.bands.store.chunk(head).edge, e.code) {
 				panic("risk: BUG: an entry is in the wrong bucket, or its edge is late")
 			}
 		}
@@ -85,7 +85,7 @@ func (m *Machine) appendWheel(dst []heldEntry, number uint32, side uint8, w *whe
 
 func (m *Machine) appendChain(dst []heldEntry, number uint32, side uint8, head uint32) []heldEntry {
 	for head != 0 {
-		c := &m.bands.store.chunks[head]
+		c := m.bands.store.chunk(head)
 		for _, e := range c.entries[:c.count()] {
 			dst = append(dst, heldEntry{number, side, e})
 		}

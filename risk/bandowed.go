@@ -37,7 +37,7 @@ func (m *Machine) payOwed(entries int) {
 		last := &b.owed[len(b.owed)-1]
 		taken := b.passing.entries[:0]
 		for last.head != 0 && len(taken) < min(owedStep, entries) {
-			c := &b.store.chunks[last.head]
+			c := b.store.chunk(last.head)
 			taken = append(taken, c.entries[:c.count()]...)
 			b.store.entries -= c.count()
 			next := c.next()

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"plimsoll/fixedpoint"
+	"plimsoll/internal/prefetch"
 )
 
 // Most accounts hold perps of the main dex, have no orders and owe at most the numeraire. Their
@@ -80,10 +81,10 @@ func (m *Machine) quickBand(local uint32) (ok, isDone bool) {
 		q.hasTokens = true
 		s = m.quickStatusAt(q, a, &f, endNow)
 	}
-	if s != h.status() || h.kind() == hotLend && s != status(HealthHealthy) {
+	q.isBoth = !s.isBest()
+	if s != h.status() || q.isBoth && h.kind() == hotLend && (len(m.bands.box) > 0 || m.lent[local] < 0) {
 		return false, h.kind() != hotLend
 	}
-	q.isBoth = !s.isBest()
 	if m.quickRecall(q, a) && m.quickIsSafe(q, a, s) {
 		return true, true
 	}
@@ -118,7 +119,8 @@ func (m *Machine) quickLegs(q *quickBox, a *account, local uint32) bool {
 		}
 		key := m.positions.perp[i]
 		price := m.hotPerps[key&^isolatedBit].valueE12
-		if price <= 0 || price > codePrice || q.count == hotPositionsMax {
+		if m.hotPerps[key&^isolatedBit].unitPrice == 0 || // funding alone, no mark yet
+			price <= 0 || price > codePrice || q.count == hotPositionsMax {
 			return false
 		}
 		l := &q.legs[q.count]
@@ -242,10 +244,14 @@ func (m *Machine) quickStatusAt(q *quickBox, a *account, f *quickFigures, at end
 	}
 	t := tokenFigures{token: m.numeraire, isoEquity: f.isoEquity, MM: mm, requirement: initial.Add(f.isoEquity)}
 	var s status
-	if t.N = equity.Add(f.isoEquity); m.lent[q.local] >= 0 && !q.hasTokens {
-		t.N = t.N.Add(m.lendValue(q.local))
-	} else {
+	switch t.N = equity.Add(f.isoEquity); {
+	case m.lent[q.local] < 0 || q.hasTokens:
 		s = m.quickLending(q, a, &t, at)
+	case at == endBest:
+		n := m.tokens[m.numeraire].pool
+		t.N = t.N.Add(mustFit(m.bands.epoch.pools[n].supplyHigh.ValueFloor(fixedpoint.I128(m.lent[q.local]))))
+	default:
+		t.N = t.N.Add(m.lendValue(q.local))
 	}
 	if mm.Sign() > 0 && equity.Less(mm) {
 		s |= statusSharing
@@ -351,21 +357,35 @@ func (m *Machine) quickReach(q *quickBox, move uint64) bool {
 func (m *Machine) quickGuess(q *quickBox, a *account, f *quickFigures, s status) uint64 {
 	move := f.lines
 	equity := f.equityE12.DivFloor(m.sweepSubUnit)
+	maintenance, linear := f.maintenance, uint64(0)
 	if a.mode == ModePortfolio {
-		return m.quickGuessLend(q, a, f, equity)
+		move = min(move, f.guessLine(equity, f.maintenance, 0))
+		equity = equity.Add(m.lendValue(q.local))
+		maintenance = [2]uint64{f.maintenance[0] / 19 * 20, f.maintenance[1] / 19 * 20} // the ratio of 0.95
+	}
+	if q.hasTokens {
+		_, capacity := m.collateral(a, m.numeraire)
+		equity, linear = equity.Add(capacity), slackOf(capacity)>>1
+		if s := m.lendingSums(a); s.debt.Sign() > 0 {
+			move = min(move, guess(slackOf(s.capacity.Sub(s.debt)), slackOf(s.capacity)>>1, 0))
+		}
+	}
+	if move = min(move, f.guessLine(equity, f.initial, linear)); s.isBest() {
+		return move
 	}
 	two := [2]uint64{f.maintenance[0] / 3 * 2, f.maintenance[1] / 3 * 2}
-	for i, need := range [4][2]uint64{f.initial, f.maintenance, two, {}} {
-		if slack := equity.Sub(units128(need[0] + need[1])); slack.Sign() >= 0 {
-			move = min(move, guess(slackOf(slack), f.notional[0]-min(need[0], f.notional[0]), f.notional[1]+need[1]))
-		} else {
-			move = min(move, guess(slackOf(slack.Neg()), f.notional[1]+need[1], f.notional[0]-min(need[0], f.notional[0])))
-		}
-		if i == 0 && s.isBest() {
-			break
-		}
+	return min(move, f.guessLine(equity, maintenance, linear), f.guessLine(equity, two, linear), f.guessLine(equity, [2]uint64{}, linear))
+}
+
+// guessLine returns the move that takes an equity to a requirement, from either side; linear
+// is what falls with prices beside the positions.
+func (f *quickFigures) guessLine(equity i128, need [2]uint64, linear uint64) uint64 {
+	loses := [2]uint64{linear + f.notional[0] - min(need[0], f.notional[0]), f.notional[1] + need[1]}
+	slack := equity.Sub(units128(need[0] + need[1]))
+	if slack.Sign() < 0 {
+		return guess(slackOf(slack.Neg()), loses[1], loses[0])
 	}
-	return move
+	return guess(slackOf(slack), loses[0], loses[1])
 }
 
 // slackOf narrows a slack of units; what is more is as good as any.
@@ -376,26 +396,11 @@ func slackOf(v i128) uint64 {
 	return v.Lo
 }
 
-// quickGuessLend is quickGuess for a healthy hotLend account: by its own requirement, the
-// maintenance margin of the dex alone, and its debt.
-func (m *Machine) quickGuessLend(q *quickBox, a *account, f *quickFigures, equity i128) uint64 {
-	move := f.lines
-	slack := equity.Sub(units128(f.maintenance[0] + f.maintenance[1]))
-	move = min(move, guess(slackOf(slack), f.notional[0]-min(f.maintenance[0], f.notional[0]), f.notional[1]+f.maintenance[1]))
-	net := equity.Add(m.lendValue(q.local)).Sub(units128(f.initial[0] + f.initial[1]))
-	linear := f.notional[0] - min(f.initial[0], f.notional[0])
-	if q.hasTokens {
-		_, capacity := m.collateral(a, m.numeraire)
-		net, linear = net.Add(capacity), linear+slackOf(capacity)>>1
-		if s := m.lendingSums(a); s.debt.Sign() > 0 {
-			move = min(move, guess(slackOf(s.capacity.Sub(s.debt)), slackOf(s.capacity)>>1, 0))
-		}
-	}
-	return min(move, guess(slackOf(net), linear, f.notional[1]+f.initial[1]))
-}
-
-// quickSettle keeps the bounds of the box.
+// quickSettle keeps the bounds of the box. Buckets are lines that nobody has asked for, so all
+// are asked for before the first is changed.
 func (m *Machine) quickSettle(q *quickBox, a *account) {
+	b := &m.bands
+	todo := b.inserts[:0]
 	for i := range q.legs[:q.count] {
 		l := &q.legs[i]
 		for side := range uint8(2) {
@@ -404,11 +409,41 @@ func (m *Machine) quickSettle(q *quickBox, a *account) {
 			case now == 0 && was != 0:
 				m.positions.keepBound(int(l.place), side, 0, false)
 			case now != 0 && (was == 0 || !isWorthKeeping(side, was, now, l.code)):
-				now = slipped(side, now, 0)
-				m.positions.keepBound(int(l.place), side, now, m.bands.markOf(uint32(l.slot), side, now))
-				m.insertBound(uint32(l.slot), side, l.code, wheelEntry{local: q.local, code: now})
+				todo = append(todo, quickInsert{leg: uint8(i), side: side})
+				m.askBucket(uint32(l.slot), side, now, false)
 			}
 		}
 	}
-	m.settleBox(a, q.local)
+	for _, x := range todo {
+		l := &q.legs[x.leg]
+		m.askBucket(uint32(l.slot), x.side, l.bound[x.side], true)
+	}
+	for _, x := range todo {
+		l := &q.legs[x.leg]
+		bound := slipped(x.side, l.bound[x.side], 0)
+		m.positions.keepBound(int(l.place), x.side, bound, b.markOf(uint32(l.slot), x.side, bound))
+		m.insertBound(uint32(l.slot), x.side, l.code, wheelEntry{local: q.local, code: bound})
+	}
+	b.inserts = todo
+	if len(b.box) > 0 {
+		m.settleBox(a, q.local)
+	}
+}
+
+// quickInsert is a bound that has to go into its wheel.
+type quickInsert struct{ leg, side uint8 }
+
+// askBucket asks for the line in which the bucket of a bound stands, or for its first chunk.
+func (m *Machine) askBucket(number uint32, side uint8, code uint32, isChunk bool) {
+	pair := m.bands.pairs[number]
+	if pair == nil {
+		return
+	}
+	switch head := pair.sides[side].headOf(code); {
+	case head == nil:
+	case !isChunk:
+		prefetch.Item(head)
+	case *head != 0:
+		prefetch.Item(m.bands.store.chunk(*head))
+	}
 }

@@ -17,38 +17,41 @@ func (m *Machine) BandStep(accounts int) bool {
 		return true
 	}
 	m.openPass()
-	for range accounts {
-		if b.tried == len(b.awake) {
-			break
-		}
-		m.settleAwake(b.tried)
-	}
+	m.settleAwake(accounts)
 	if b.epoch.isPassing {
 		m.passStep(accounts)
 	}
-	if b.beginCollection(); b.gc.isOpen {
+	if m.beginCollection(); b.gc.isOpen {
 		m.collect(collectPerAccount * accounts)
 	}
 	return m.HasBandWork()
 }
 
-// settleAwake gives an awake account a band, or leaves it awake until its turn comes again.
-func (m *Machine) settleAwake(at int) {
+// settleAwake gives up to that many awake accounts a band, from the end of the list, or leaves
+// them awake until their turn comes again.
+func (m *Machine) settleAwake(accounts int) {
+	const near, far = 3, 6
 	b := &m.bands
-	local := b.awake[at]
-	h := &m.hot[local]
-	isBanded := h.kind() > hotIdle
-	if isBanded && !m.band(local) {
-		b.tried++
-		return
+	for ; accounts > 0 && len(b.awake) > b.tried; accounts-- {
+		last := len(b.awake) - 1
+		if last >= far {
+			m.prefetchColumns(b.awake[last-far])
+			m.prefetchBlocks(b.awake[last-near])
+		}
+		local := b.awake[last]
+		h := &m.hot[local]
+		isBanded := h.kind() > hotIdle
+		if isBanded && !m.band(local) {
+			b.awake[last], b.awake[b.tried] = b.awake[b.tried], local
+			b.tried++
+			continue
+		}
+		if isBanded {
+			b.banded++
+		}
+		h.told &^= toldAwake
+		b.awake = b.awake[:last]
 	}
-	if isBanded {
-		b.banded++
-	}
-	h.told &^= toldAwake
-	last := len(b.awake) - 1
-	b.awake[at] = b.awake[last]
-	b.awake = b.awake[:last]
 }
 
 // retriesTick is how many accounts that could not be given a band are tried again after a
@@ -135,7 +138,7 @@ func (m *Machine) BandStats() BandStats {
 	b := &m.bands
 	s := b.stats
 	s.Awake, s.Banded, s.Entries = uint64(len(b.awake)), uint64(b.banded), uint64(b.store.entries)
-	s.Live = uint64(m.positions.bounded + b.tokenBounds)
+	s.Live = uint64(m.bounds())
 	return s
 }
 

@@ -123,7 +123,7 @@ const (
 	fixedBound       = recordHead + 8 + 2 + 3*varintMax + wideMax + 3*varintMax
 	positionBound    = 3 + 3 + 5*varintMax
 	balanceBound     = 3 + 1 + 3*wideMax + varintMax
-	liquidationBound = 4*varintMax + 2
+	liquidationBound = 5*varintMax + 3
 	orderBound       = 3 + 1 + 5 + 16 + 5*varintMax
 )
 
@@ -148,7 +148,7 @@ func (m *Machine) appendAccount(dst []byte, local uint32) []byte {
 	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
 		dst = appendOrder(dst, &m.orders.items[slot])
 	}
-	if l := m.liquidationOf(a); l != nil {
+	if l := m.recordOf(a); l != nil {
 		dst = appendLiquidation(dst, l)
 	}
 	n := len(dst) - at - recordHead
@@ -209,10 +209,10 @@ func (m *Machine) appendBalances(dst []byte, block *span) []byte {
 
 func appendLiquidation(dst []byte, l *liquidation) []byte {
 	dst = appendUint(dst, l.number)
-	for _, v := range [3]int64{l.partialMs, l.stepMs, l.nextMs} {
+	for _, v := range [4]int64{l.sinceMs, l.partialMs, l.stepMs, l.nextMs} {
 		dst = appendInt(dst, v)
 	}
-	return appendBool(append(dst, byte(l.decidedAs)), l.isTold)
+	return appendBool(appendBool(append(dst, byte(l.decidedAs)), l.isTold), l.isOver)
 }
 
 func appendOrder(dst []byte, o *order) []byte {

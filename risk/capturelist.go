@@ -35,6 +35,8 @@ func (m *Machine) AppendShared(dst []byte) []byte {
 	}
 	dst = appendUint(dst, uint64(m.params.BackstopAccount+1)) // NoAccount is 0
 	dst = appendBool(dst, m.params.NoLiquidation)
+	dst = m.appendGuards(dst)
+	dst = m.appendPast(dst)
 	return closeSection(dst, at)
 }
 

@@ -65,7 +65,7 @@ func (m *Machine) readOrder(c *Command) (order, Reason) {
 	if reason := m.isHaltedFor(a, c.Market()); reason != ReasonNone && !c.Has(FlagReduceOnly) {
 		return o, reason
 	}
-	if a.liquidation != 0 && !c.Has(FlagReduceOnly) {
+	if m.liquidationOf(a) != nil && !c.Has(FlagReduceOnly) {
 		return o, ReasonAccountInLiquidation
 	}
 	sizeDecimals, priceDecimals := m.marketDecimals(c.Market())
@@ -132,7 +132,7 @@ func (m *Machine) priceUsable(p *perp) Reason {
 	switch {
 	case p.mark == 0:
 		return ReasonPriceMissing
-	case p.maxAgeMs > 0 && m.timeMs-p.markTimeMs > p.maxAgeMs:
+	case m.isOld(p.markTimeMs, p.maxAgeMs):
 		return ReasonPriceStale
 	default:
 		return ReasonNone
@@ -221,6 +221,8 @@ func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, d *dexFig
 	switch {
 	case f.unpriced:
 		reason = ReasonPriceMissing
+	case m.readsStaleToken(a):
+		reason = ReasonPriceStale
 	case t.available().Sign() < 0:
 		reason = ReasonInsufficientMargin
 		if a.mode == ModePortfolio && m.isCapBound(q, &t) {
@@ -298,6 +300,9 @@ func (m *Machine) trySpotOrder(a *account, o *order) Reason {
 	if o.flags&FlagReduceOnly != 0 {
 		return ReasonReduceOnlyWouldIncrease
 	}
+	if s := m.spotAt(o.market); s.px > 0 && m.isOld(s.timeMs, s.maxAgeMs) {
+		return ReasonPriceStale
+	}
 	if !o.isHolding() {
 		m.rest(a, o)
 		return ReasonNone
@@ -328,6 +333,9 @@ func (m *Machine) trySpotOrder(a *account, o *order) Reason {
 // portfolioCovers tests a portfolio account after a change that takes hold of token q:
 // every settlement token must stay available, and the pool must be able to give.
 func (m *Machine) portfolioCovers(a *account, f *figures, q uint32, hold i128) Reason {
+	if m.readsStaleToken(a) {
+		return ReasonPriceStale
+	}
 	if m.settles(f, q) {
 		t := m.tokenFiguresOf(a, f, q)
 		m.weighed(RuleBorrowCapacity, hold, nonNegative(t.available().Add(hold)), m.tokens[q].wei)

@@ -30,13 +30,15 @@ const (
 	EventADL
 	EventLendingHealthChanged
 	EventLossCovered
+	EventLiquidationStep
+	EventPriceFresh
 	eventKindCount
 )
 
 var eventNames = [eventKindCount]string{
 	"none", "result", "health_changed", "borrowed", "repaid", "supplied", "unsupplied", "interest", "funding",
 	"cap_reached", "price_stale", "order_released", "mode_changed", "halted", "resumed", "liquidation_started",
-	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed", "loss_covered",
+	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed", "loss_covered", "liquidation_step", "price_fresh",
 }
 
 // String returns the event type of the HTTP contract.
@@ -48,7 +50,8 @@ func (k EventKind) String() string {
 }
 
 // Event is one thing that happened at Seq. Events of one Seq are ordered by (Phase,
-// Rank, N) over all shards; Amount and Amount2 carry Decimals decimals.
+// Rank, N) over all shards; Amount and Amount2 carry Decimals decimals, but where Amount is
+// the signed size of a perp in a liquidation Amount2 is its price, with SzDecimalsMax less Decimals of them.
 type Event struct {
 	Seq     uint64
 	TimeMs  int64

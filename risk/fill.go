@@ -64,6 +64,17 @@ func (m *Machine) feeTokenOf(c, head *Command) uint32 {
 	return m.perps[head.Market()].collateral
 }
 
+// closes reports whether a leg only takes away from a position: nothing can then grow beyond
+// its limit.
+func (m *Machine) closes(a *account, l *leg) bool {
+	i := m.positions.find(&a.positions, uint16(l.market))
+	if i < 0 {
+		return false
+	}
+	size := m.positions.size[i]
+	return size > 0 && l.delta < 0 && -l.delta <= size || size < 0 && l.delta > 0 && l.delta <= -size
+}
+
 // canFill reports whether applying a leg stays within the named limits.
 func (m *Machine) canFill(a *account, l *leg) bool {
 	if l.market&SpotBit != 0 {
@@ -99,6 +110,7 @@ func (m *Machine) applyLeg(a *account, slot uint32, l *leg) {
 	if l.market&SpotBit != 0 {
 		m.fillSpot(a, l)
 	} else {
+		m.recordFunding(slot, a, uint16(l.market))
 		m.fillPerp(a, l)
 	}
 	m.tokenLedger(l.feeToken).fees = m.tokenLedger(l.feeToken).fees.Add(l.fee)
@@ -168,6 +180,7 @@ func (m *Machine) fillPerp(a *account, l *leg) {
 		t = &m.positions.terms[i]
 	}
 	t.entry = entryAfter(t.entry, old, l)
+	p.notePaid(l.price, l.price)
 	m.positions.size[i] = next
 	p.openLong = p.openLong.Add(fixedpoint.I128(max(next, 0) - max(old, 0)))
 	ledger := m.tokenLedger(p.collateral)

@@ -59,6 +59,7 @@ func (m *Machine) deposit(c *Command) Reason {
 	}
 	m.credit(a, n, isPerp, c.Token(), v)
 	m.external(c.Token(), v)
+	m.recordFunds(c.Account(), RecordDeposit, c, v)
 	m.rebalance(c.Account(), a)
 	return ReasonNone
 }
@@ -92,6 +93,7 @@ func (m *Machine) withdraw(c *Command) Reason {
 	}
 	m.credit(a, n, isPerp, c.Token(), v.Neg())
 	m.external(c.Token(), v.Neg())
+	m.recordFunds(c.Account(), RecordWithdraw, c, v)
 	m.rebalance(c.Account(), a)
 	return ReasonNone
 }
@@ -108,6 +110,8 @@ func (m *Machine) removable(a *account, dexSlot uint16, isPerp bool, q uint32, v
 		switch {
 		case f.unpriced:
 			return ReasonPriceMissing
+		case m.holdsOnStale(a):
+			return ReasonPriceStale
 		case d.crossValue.Sub(keep).Less(v):
 			return ReasonInsufficientMargin
 		}
@@ -129,6 +133,8 @@ func (m *Machine) removable(a *account, dexSlot uint16, isPerp bool, q uint32, v
 		return ReasonInsufficientBalance
 	case f.unpriced && m.settles(f, q):
 		return ReasonPriceMissing
+	case m.holdsOnStale(a):
+		return ReasonPriceStale
 	case a.mode != ModePortfolio:
 		return ReasonNone
 	case q != m.numeraire && !m.coversWithout(a, f, q, v):
@@ -208,6 +214,7 @@ func (m *Machine) transferPrepare(c *Command) []Request {
 		n, isPerp, _ := m.wallet(a, c.Wallets[0], c.Token())
 		m.credit(a, n, isPerp, c.Token(), v.Neg())
 		m.external(c.Token(), v.Neg())
+		m.recordFunds(c.Account(), RecordSent, c, v)
 		if c.Account() != c.Other() {
 			requests = m.wishes(c.Account(), a, m.evaluate(a), 0, requests)
 			m.join(c.Account())
@@ -217,6 +224,9 @@ func (m *Machine) transferPrepare(c *Command) []Request {
 		n, isPerp, _ := m.wallet(a, c.Wallets[1], c.Token())
 		m.credit(a, n, isPerp, c.Token(), v)
 		m.external(c.Token(), v)
+		if c.Account() != c.Other() {
+			m.recordFunds(c.Other(), RecordReceived, c, v)
+		}
 		requests = m.wishes(c.Other(), a, m.evaluate(a), 1, requests)
 		m.join(c.Other())
 	}
@@ -234,6 +244,9 @@ func (m *Machine) lend(c *Command) Reason {
 		return ReasonUnknownToken
 	case (a.flags&accountHalted != 0 || m.haltAll) && c.Kind != KindRepay:
 		return ReasonAccountHalted
+	}
+	if (c.Kind == KindBorrow || c.Kind == KindUnsupply) && a.mode == ModePortfolio && m.holdsOnStale(a) {
+		return ReasonPriceStale
 	}
 	v := fixedpoint.I128(0)
 	if !c.Has(FlagAll) {
@@ -284,7 +297,9 @@ func (m *Machine) supply(c *Command, a *account, b *balance, t *token, v i128, s
 	case t.supplyCap.Less(sums.supply.Add(v)):
 		return ReasonSupplyCap
 	}
+	m.recordInterest(c.Account(), b)
 	m.supplyIn(b, v)
+	m.recordFunds(c.Account(), RecordSupplied, c, v)
 	m.tellLending(EventSupplied, m.lendingRequest(c), v, m.supplied(b))
 	return ReasonNone
 }
@@ -306,6 +321,8 @@ func (m *Machine) unsupply(c *Command, a *account, b *balance, v i128, sums pool
 	if sums.cash.Less(v) {
 		return ReasonPoolIlliquid
 	}
+	m.recordInterest(c.Account(), b)
+	m.recordFunds(c.Account(), RecordUnsupplied, c, v)
 	m.tellLending(EventUnsupplied, m.lendingRequest(c), m.supplyOut(b, v), m.supplied(b))
 	return ReasonNone
 }
@@ -338,6 +355,7 @@ func (m *Machine) borrow(c *Command, a *account, b *balance, t *token, v i128, s
 		return ReasonPoolIlliquid
 	}
 	b = m.balanceFor(a, b.key)
+	m.recordInterest(c.Account(), b)
 	m.borrowOut(b, v)
 	m.tellLending(EventBorrowed, m.lendingRequest(c), v, m.debt(b))
 	return ReasonNone
@@ -353,6 +371,7 @@ func (m *Machine) repay(c *Command, a *account, b *balance, v i128) Reason {
 	if free.Less(v) || debt.Less(v) || v.Sign() <= 0 {
 		return ReasonInsufficientBalance
 	}
+	m.recordInterest(c.Account(), b)
 	m.tellLending(EventRepaid, m.lendingRequest(c), m.repayIn(b, v), m.debt(b))
 	return ReasonNone
 }

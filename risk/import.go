@@ -189,6 +189,7 @@ func (m *Machine) importPosition(a *account, c *Command) {
 	funding, _ := rescale(c, 3, 6+p.scale)
 	old := m.positions.size[i]
 	*t = positionTerms{cumE12: p.cumE12, entry: entry, funding: funding}
+	p.noteEntry(size, entry)
 	m.positions.setLeverage(i, c.Leverage, c.Has(FlagIsolated), true)
 	if c.Has(FlagIsolated) {
 		t.raw = raw

@@ -45,6 +45,7 @@ type token struct {
 	nextFed   uint32 // next token that the same perp feeds, plus one
 	givenE10  int64  // token oracle price as given, 0 = never
 	oracleE10 int64  // borrow oracle price, 0 = unknown
+	guard            // of the price given; its age also bounds the inputs of a derived one
 }
 
 // dex is one perp dex; slot 0 is the main one.
@@ -86,6 +87,8 @@ type perp struct {
 	openCap    int64 // size units, 0 = none
 	oracleE10  int64
 	markTimeMs int64
+	paidLow    int64  // the lowest and the highest price at which anybody has opened: derived data,
+	paidHigh   int64  // entries lie between; 0 = nobody
 	markBefore int64  // the mark before Seq movedSeq: ADL closes there
 	movedSeq   uint64 // of the tick that set mark last
 	cumE12     int64  // cumulative funding per size unit, 1e-12 collateral
@@ -94,6 +97,10 @@ type perp struct {
 	openLong   i128   // this shard's long size
 	name       string
 	nameHash   uint64
+
+	oracleTimeMs int64
+	bandE12      int64 // see guard: of mark and oracle price, as is maxAgeMs
+	isStale      bool  // price_stale is told of the mark
 }
 
 // priceDecimals returns the decimals of the perp's prices.
@@ -142,6 +149,7 @@ type spot struct {
 	quote    uint32
 	px       int64 // quote per base at 1e-(8-sz of base); 0 = unknown
 	name     string
+	guard
 }
 
 // spotPriceDecimals returns the decimals of a spot market's prices.

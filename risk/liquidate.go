@@ -17,7 +17,7 @@ type book struct {
 	equity      i128   // units of token: what is compared with maintenance
 	maintenance i128
 	figures     tokenFigures // portfolio: the ratio is of these
-	positions   []held       // the most maintenance first, then by venue index
+	positions   []held       // the most maintenance first, then by dex and venue index; in heldBuf
 }
 
 // held is one position of a book.
@@ -39,13 +39,7 @@ func (m *Machine) decide(rank, slot uint32) {
 	}
 	m.touch(slot)
 	l.nextMs, l.decidedAs = m.timeMs+liquidationRoundMs, m.hot[slot/m.cfg.Shards].status()
-	if m.isStaleFor(a) {
-		return
-	}
 	k := caseOf{m: m, a: a, l: l, slot: slot, rank: rank}
-	if !l.isTold {
-		k.begin()
-	}
 	k.isolated()
 	switch a.mode {
 	case ModePortfolio:
@@ -83,17 +77,17 @@ func (k *caseOf) ask(r Request) uint32 {
 	return r.N
 }
 
-// begin tells that a liquidation has begun, with the figures that bind, and takes all orders
-// off.
-func (k *caseOf) begin() {
+// begin tells, before the first step, that a liquidation has begun and by which line, and takes
+// all orders off.
+func (k *caseOf) begin(w breach) {
 	m, a := k.m, k.a
+	if k.l.isTold {
+		return
+	}
 	k.l.isTold = true
-	var v MarginView
-	m.readMargin(a, m.evaluate(a), &v)
 	k.tell(Event{
-		Kind: EventLiquidationStarted, Market: NoSlot, Token: v.Token, Amount: v.LiquidationValue.V,
-		Amount2: v.MaintenanceMargin.V.Add(v.BorrowedForMaintenance.V), Decimals: m.tokens[v.Token].wei,
-		From: HealthHealthy, To: m.hot[k.slot/m.cfg.Shards].health(),
+		Kind: EventLiquidationStarted, Market: w.market, Token: w.token, Amount: w.value, Amount2: w.requirement,
+		Decimals: m.tokens[w.token].wei, Rule: w.rule, From: HealthHealthy, To: m.hot[k.slot/m.cfg.Shards].health(),
 	})
 	if a.orderHead != 0 {
 		m.join(k.slot)
@@ -114,9 +108,10 @@ func (k *caseOf) isolated() {
 		}
 		h := m.heldAt(i)
 		p := &m.perps[h.market]
+		m.heldBuf = append(m.heldBuf[:0], h)
 		b := book{
 			token: p.collateral, dexes: 1 << p.dexSlot, isolated: i, equity: m.isolatedEquity(i, p), maintenance: h.maintenance,
-			positions: []held{h},
+			positions: m.heldBuf,
 		}
 		if b.equity.Less(b.maintenance) {
 			k.step(&b)
@@ -128,14 +123,13 @@ func (k *caseOf) isolated() {
 // maintenance margin.
 func (k *caseOf) cross() {
 	m, f := k.m, k.m.evaluate(k.a)
-	var books []book
+	books := m.bookBuf[:0]
 	for i := range f.usedN {
 		n := f.used[i]
 		d := &f.dexes[n]
 		b := book{token: m.dexes[n].collateral, dexes: 1 << n, isolated: -1, equity: d.crossValue, maintenance: d.crossMM}
 		if k.a.mode == ModeUnified {
-			at := slices.IndexFunc(books, func(o book) bool { return o.token == b.token })
-			if at >= 0 {
+			if at := slices.IndexFunc(books, func(o book) bool { return o.token == b.token }); at >= 0 {
 				books[at].dexes |= b.dexes
 				continue
 			}
@@ -144,6 +138,7 @@ func (k *caseOf) cross() {
 		}
 		books = append(books, b)
 	}
+	m.bookBuf = books
 	slices.SortFunc(books, func(a, b book) int { return cmp.Or(cmp.Compare(a.token, b.token), cmp.Compare(a.dexes, b.dexes)) })
 	for i := range books {
 		if b := &books[i]; b.equity.Less(b.maintenance) || b.equity.Sign() < 0 {
@@ -161,7 +156,7 @@ func (m *Machine) heldAt(i int) held {
 }
 
 // crossOf returns an account's cross positions on some dexes, the most maintenance margin
-// first, of equal ones by dex and venue index (decision 8.5).
+// first, of equal ones by dex and venue index (decision 8.5). It is good until the next call.
 func (m *Machine) crossOf(a *account, dexes uint32) []held {
 	list := m.heldBuf[:0]
 	for i := int(a.positions.start); i < int(a.positions.start)+int(a.positions.count); i++ {
@@ -177,13 +172,31 @@ func (m *Machine) crossOf(a *account, dexes uint32) []held {
 	return list
 }
 
+// readsUnusable reports whether the figures of a book read a price that is missing or stale:
+// then nobody knows what it is worth, and it is left alone (spec 2.8). What stands apart from it
+// (another dex in standard mode, an isolated position) has no say: nobody is safe for a trifle
+// in a market that has gone silent.
+func (k *caseOf) readsUnusable(b *book) bool {
+	m := k.m
+	for i := range b.positions {
+		if m.perpClass(&m.perps[b.positions[i].market]) != PriceFresh {
+			return true
+		}
+	}
+	return b.isolated < 0 && k.a.mode == ModePortfolio && m.readsUnusable(k.a)
+}
+
 // step liquidates a book: below zero its loss is covered, below two thirds of its maintenance
 // margin the liquidator takes it over, else orders go to the market.
 func (k *caseOf) step(b *book) {
+	if k.readsUnusable(b) {
+		return
+	}
 	switch {
 	case b.equity.Sign() < 0:
 		k.cover(b)
-	case isBelowTwoThirds(b.equity, b.maintenance) && k.m.hasBackstop():
+	case k.isBackstop():
+	case isBelowTwoThirds(b.equity, b.maintenance) && k.m.takesOver():
 		k.takeOver(b)
 	default:
 		k.orders(b)
@@ -192,6 +205,12 @@ func (k *caseOf) step(b *book) {
 
 // hasBackstop reports whether there is an account that takes over what the market does not.
 func (m *Machine) hasBackstop() bool { return m.exists(m.params.BackstopAccount) }
+
+// takesOver reports whether it takes positions now: it must itself be above its lines.
+func (m *Machine) takesOver() bool { return m.hasBackstop() && !m.isExhausted }
+
+// isBackstop reports that the case is the liquidator's own: only a loss is covered.
+func (k *caseOf) isBackstop() bool { return k.slot == k.m.params.BackstopAccount }
 
 // isSafeAt reports whether a book would be safe with another maintenance margin.
 func (k *caseOf) isSafeAt(b *book, maintenance i128) bool {
@@ -206,32 +225,37 @@ func (k *caseOf) isSafeAt(b *book, maintenance i128) bool {
 
 // orders tells the exchange what to send to its book: of each position, the largest
 // requirement first, a fifth when it is large and no such part was sent lately, else all of
-// it; no more than what makes the book safe at mark prices.
+// it; no more positions than it takes to make the book safe at mark prices.
 func (k *caseOf) orders(b *book) {
+	if len(b.positions) == 0 {
+		return
+	}
 	m := k.m
 	large := m.usd(liquidationPartAbove, b.token)
 	isWhole := k.l.partialMs > 0 && m.timeMs-k.l.partialMs < liquidationWholeMs
 	maintenance := b.maintenance
+	w := k.lineOf(b, k.ruleOf(b))
+	k.begin(w)
+	k.witness(w)
 	for i := range b.positions {
 		h := &b.positions[i]
 		size := h.size
 		if large.Less(h.notional) && !isWhole {
-			size = h.size / liquidationPart
-			if size == 0 {
+			if size = h.size / liquidationPart; size == 0 {
 				size = h.size
 			}
-			k.sentPart = true
+			k.sentPart = k.sentPart || size != h.size
 		}
 		p := &m.perps[h.market]
 		k.tell(Event{
-			Kind: EventLiquidationOrder, Market: h.market, Token: NoSlot, Amount: fixedpoint.I128(-size), Decimals: p.sz,
-			Rule: k.ruleOf(b),
+			Kind: EventLiquidationOrder, Market: h.market, Token: NoSlot, Amount: fixedpoint.I128(-size), Amount2: fixedpoint.I128(p.mark),
+			Decimals: p.sz, Rule: k.ruleOf(b),
 		})
-		left := m.measure(uint16(h.market), h.size-size, m.positions.leverage(h.place))
-		if h.size == size {
-			left.maintenance = i128{}
+		maintenance = maintenance.Sub(h.maintenance)
+		if h.size != size {
+			maintenance = maintenance.Add(m.measure(uint16(h.market), h.size-size, m.positions.leverage(h.place)).maintenance)
 		}
-		if maintenance = maintenance.Sub(h.maintenance).Add(left.maintenance); k.isSafeAt(b, maintenance) {
+		if k.isSafeAt(b, maintenance) {
 			return
 		}
 	}
@@ -249,21 +273,35 @@ func (k *caseOf) ruleOf(b *book) Rule {
 	}
 }
 
-// takeOver gives a book and the margin it stands on to the liquidator, at mark prices.
+// takeOver gives a book and the margin it stands on to the liquidator, at mark prices. Of a
+// portfolio account that owes, margin is what it has beyond its debts, collateral counted as in
+// liquidation: a takeover leaves no debt that the collateral does not carry.
 func (k *caseOf) takeOver(b *book) {
+	m := k.m
+	w := k.lineOf(b, RuleBackstop)
+	k.begin(w)
+	k.witness(w)
 	for i := range b.positions {
 		k.leg(&b.positions[i], NoSlot)
 	}
-	margin := k.m.worthOf(k.a, b)
-	if margin.Sign() <= 0 {
-		return
+	cash, lent := m.worthOf(k.a, b), m.lentBehind(k.a, b)
+	margin, most := cash, cash.Add(lent)
+	if k.a.mode == ModePortfolio && b.isolated < 0 {
+		most = b.equity
 	}
+	margin = fixedpoint.MinI128(margin, most)
 	market := uint32(NoSlot)
 	if b.isolated >= 0 {
 		market = b.positions[0].market
 	}
-	k.tell(Event{Kind: EventBackstopTakeover, Market: market, Token: b.token, Amount: margin, Decimals: k.m.tokens[b.token].wei})
-	k.ask(Request{Kind: RequestMargin, Token: b.token, Market: b.dexes, Out: margin})
+	if margin.Sign() > 0 {
+		k.tell(Event{Kind: EventBackstopTakeover, Market: market, Token: b.token, Amount: margin, Decimals: m.tokens[b.token].wei})
+		k.ask(Request{Kind: RequestMargin, Token: b.token, Market: b.dexes, Out: margin})
+	}
+	if lent = fixedpoint.MinI128(lent, most.Sub(nonNegative(margin))); lent.Sign() > 0 {
+		k.tell(Event{Kind: EventBackstopTakeover, Market: NoSlot, Token: b.token, Amount: lent, Decimals: m.tokens[b.token].wei})
+		k.ask(Request{Kind: RequestSupply, Token: b.token, Out: lent})
+	}
 }
 
 // leg asks for a position to change hands at its mark; deficit is the number of the deficit it
@@ -276,20 +314,30 @@ func (k *caseOf) leg(h *held, deficit uint32) {
 	}
 	if deficit == NoSlot {
 		k.tell(Event{
-			Kind: EventBackstopTakeover, Market: h.market, Token: NoSlot, Amount: fixedpoint.I128(h.size), Decimals: p.sz,
-			Rule: RuleBackstop,
+			Kind: EventBackstopTakeover, Market: h.market, Token: NoSlot, Amount: fixedpoint.I128(h.size), Amount2: fixedpoint.I128(p.mark),
+			Decimals: p.sz, Rule: RuleBackstop,
 		})
 	}
 	k.ask(Request{Kind: RequestLeg, Token: deficit, Market: h.market, Size: h.size, Price: p.mark, PriceBefore: before})
 }
 
-// cover asks for a loss to be covered: by the buffer, else by those on the other side.
+// cover asks for a loss to be covered: by the buffer, else by those on the other side. It is
+// what is missing once everything is closed at mark prices and all that stands behind the book
+// is spent.
 func (k *caseOf) cover(b *book) {
-	loss := k.m.worthOf(k.a, b).Neg()
-	if loss.Sign() <= 0 || !k.a.flags.has(accountOpen) {
+	left := k.m.worthOf(k.a, b).Add(k.m.lentBehind(k.a, b))
+	if k.a.mode == ModePortfolio && b.isolated < 0 {
+		left = left.Add(nonNegative(b.figures.LC))
+	}
+	if left.Sign() >= 0 || k.isBackstop() && len(b.positions) == 0 {
 		return
 	}
-	n := k.ask(Request{Kind: RequestDeficit, Token: b.token, Market: b.dexes, Size: int64(b.isolated), Out: loss})
+	w := k.lineOf(b, RuleNegative)
+	k.begin(w)
+	k.witness(w)
+	n := k.ask(Request{
+		Kind: RequestDeficit, Token: b.token, Market: b.dexes, Size: int64(b.isolated), Price: int64(len(b.positions)), Out: left.Neg(),
+	})
 	for i := range b.positions {
 		k.leg(&b.positions[i], n)
 	}
@@ -297,8 +345,8 @@ func (k *caseOf) cover(b *book) {
 
 func (f accountFlags) has(o accountFlags) bool { return f&o != 0 }
 
-// worthOf returns what a book comes to when all of it is closed at mark prices, funding paid
-// per position: the cash it stands on, and each position.
+// worthOf returns the cash that a book comes to when all of it is closed at mark prices: the
+// cash it stands on, and each position, its funding paid.
 func (m *Machine) worthOf(a *account, b *book) i128 {
 	var sum i128
 	switch {
@@ -317,8 +365,8 @@ func (m *Machine) worthOf(a *account, b *book) i128 {
 	return sum
 }
 
-// marginOf returns the cash that cross books of some dexes stand on: of the dexes, and in
-// unified mode the account's idle cash of their token.
+// marginOf returns the cash that cross books of some dexes stand on: of the dexes, and outside
+// standard mode the account's idle cash of their token.
 func (m *Machine) marginOf(a *account, dexes, token uint32) i128 {
 	var sum i128
 	if dexes&1 != 0 {
@@ -328,9 +376,21 @@ func (m *Machine) marginOf(a *account, dexes, token uint32) i128 {
 		switch {
 		case b.key&dexBit != 0 && dexes>>(b.key&^dexBit)&1 != 0:
 			sum = sum.Add(b.cash)
-		case uint32(b.key) == token && a.mode == ModeUnified:
+		case uint32(b.key) == token && a.mode != ModeStandard:
 			sum = sum.Add(b.cash)
 		}
 	}
 	return sum
+}
+
+// lentBehind returns what an account has lent of a cross book's token, less what it owes of it:
+// both count as its margin outside standard mode.
+func (m *Machine) lentBehind(a *account, b *book) i128 {
+	if b.isolated >= 0 || a.mode == ModeStandard {
+		return i128{}
+	}
+	if row := m.balanceOf(a, uint16(b.token)); row != nil {
+		return m.supplied(row).Sub(m.debt(row))
+	}
+	return i128{}
 }

@@ -33,8 +33,11 @@ type deficit struct {
 	isPaid           bool // by the buffer: the liquidator takes the legs
 	loss             i128
 	gained           i128 // by closing at the price before: signed
-	closed           i128 // notional closed against others
+	total            i128 // notional to close against others
+	closed           i128 // of that, closed
 	paid             i128 // by the buffer
+	shares           int  // where those closed against stand in Machine.shares
+	sharesEnd        int
 }
 
 // nextRound works off one round of a joint group.
@@ -61,7 +64,8 @@ func (m *Machine) grantRound(requests []Request) (next []Request, isMore bool) {
 		pools++
 	}
 	m.ranking = append(m.ranking[:0], requests[pools:]...)
-	due := m.ranking
+	m.isExhausted = slices.ContainsFunc(m.ranking, func(r Request) bool { return r.Token == isExhausted })
+	due := slices.DeleteFunc(m.ranking, func(r Request) bool { return r.Token == isExhausted })
 	if pools > 0 || len(due) > 0 {
 		m.openSums()
 	}
@@ -116,17 +120,38 @@ func (m *Machine) moveRound(requests []Request) (next []Request, isMore bool) {
 }
 
 // openDeficit notes a loss; the buffer pays it when it can pay all of it and there is an
-// account to take the positions.
+// account to take the positions. Where nothing is open any more there is nobody to close
+// against: then the buffer pays what it can, and the liquidator the rest.
 func (m *Machine) openDeficit(r *Request) {
 	d := deficit{
 		rank: r.Rank, account: r.Account, n: r.N, token: r.Token, dexes: r.Market, isolated: r.Size >= 0, loss: r.Out,
 	}
-	if m.hasBackstop() && !m.bufferOf(r.Token).Less(r.Out) {
+	has := m.bufferOf(r.Token)
+	switch isOpen := r.Price > 0; {
+	case m.takesOver() && !has.Less(r.Out):
 		d.isPaid, d.paid = true, r.Out
-		m.payFromBuffer(&d, r.Out)
-		m.creditLoss(&d, int(r.Size), r.Out)
+	case !isOpen:
+		d.isPaid, d.paid = true, fixedpoint.MinI128(r.Out, has)
+	}
+	m.payFromBuffer(&d, d.paid)
+	m.creditLoss(&d, int(r.Size), d.paid)
+	if rest := d.loss.Sub(d.paid); d.isPaid && rest.Sign() > 0 && m.hasBackstop() {
+		m.creditLoss(&d, int(r.Size), rest)
+		m.payBackstop(r.Token, rest)
+		if m.accountAt(d.account) != nil {
+			m.tellCover(&d, rest, RuleBackstop)
+		}
 	}
 	m.deficits = append(m.deficits, d)
+}
+
+// payBackstop takes an amount from the liquidator's idle cash.
+func (m *Machine) payBackstop(token uint32, amount i128) {
+	if a := m.accountAt(m.params.BackstopAccount); a != nil && !amount.IsZero() {
+		m.touch(m.params.BackstopAccount)
+		m.addCash(a, token, amount.Neg())
+		m.join(m.params.BackstopAccount)
+	}
 }
 
 // bufferOf returns what a token's buffer can pay: no more than its pool has in cash.
@@ -190,7 +215,12 @@ func lowestDex(dexes uint32) uint16 {
 // takeLeg closes a position against the liquidator, or notes that others must stand against it.
 func (m *Machine) takeLeg(r *Request) {
 	if r.Token != NoSlot {
-		at := slices.IndexFunc(m.deficits, func(d deficit) bool { return d.account == r.Account && d.n == r.Token })
+		at, _ := slices.BinarySearchFunc(m.deficits, r, func(d deficit, r *Request) int {
+			return cmp.Or(cmp.Compare(d.rank, r.Rank), cmp.Compare(d.n, r.Token))
+		})
+		if m.deficits[at].isPaid && r.Account == m.params.BackstopAccount {
+			return // the buffer has made the liquidator whole: it keeps its position
+		}
 		if !m.deficits[at].isPaid {
 			m.needs = append(m.needs, need{deficit: at, market: r.Market, size: r.Size, price: r.PriceBefore, mark: r.Price})
 			return
@@ -207,7 +237,7 @@ func (m *Machine) bookLeg(slot, market uint32, delta, price int64) {
 		return
 	}
 	l := leg{market: market, delta: delta, price: price, feeToken: m.perps[market].collateral}
-	if m.canFill(a, &l) {
+	if m.closes(a, &l) || m.canFill(a, &l) {
 		m.touch(slot)
 		m.applyLeg(a, slot, &l)
 		m.join(slot)
@@ -234,9 +264,19 @@ func (m *Machine) takeMargin(r *Request) {
 	}
 	if b := m.accountAt(m.params.BackstopAccount); b != nil {
 		m.touch(m.params.BackstopAccount)
-		m.addCash(b, r.Token, r.Out)
+		m.creditMargin(b, r)
 		m.join(m.params.BackstopAccount)
 	}
+}
+
+// creditMargin gives margin to the liquidator: in standard mode to the wallet that the positions
+// stand on.
+func (m *Machine) creditMargin(b *account, r *Request) {
+	if b.mode == ModeStandard {
+		m.addRaw(b, lowestDex(r.Market), r.Out)
+		return
+	}
+	m.addCash(b, r.Token, r.Out)
 }
 
 // rawOf returns the cash of a dex.
@@ -253,40 +293,40 @@ func (m *Machine) rawOf(a *account, dexSlot uint16) i128 {
 // takeSupply moves what an account has lent to the liquidator, as idle cash, which the
 // liquidator lends again in the last round. No more than the pool has goes out.
 func (m *Machine) takeSupply(r *Request) {
-	n := m.tokens[r.Token].pool
-	amount := fixedpoint.MinI128(r.Out, nonNegative(m.sums[n].cash))
+	sums := &m.sums[m.tokens[r.Token].pool]
+	amount := fixedpoint.MinI128(r.Out, nonNegative(sums.cash))
 	if amount.Sign() <= 0 {
 		return
 	}
-	m.sums[n].cash = m.sums[n].cash.Sub(amount)
+	sums.cash, sums.supply = sums.cash.Sub(amount), nonNegative(sums.supply.Sub(amount))
 	if a := m.accountAt(r.Account); a != nil {
 		b := m.balanceFor(a, uint16(r.Token))
+		m.recordInterest(r.Account, b)
 		m.supplyOut(b, amount)
 		b.cash = b.cash.Sub(amount)
 		m.join(r.Account)
 	}
-	if a := m.accountAt(m.params.BackstopAccount); a != nil {
-		m.touch(m.params.BackstopAccount)
-		m.addCash(a, r.Token, amount)
-		m.join(m.params.BackstopAccount)
-	}
+	m.payBackstop(r.Token, amount.Neg())
 }
 
-// takeDebt has the liquidator pay what an account owes.
+// takeDebt has the liquidator pay what an account owes, the buffer first what no collateral
+// stands for.
 func (m *Machine) takeDebt(r *Request) {
-	n := m.tokens[r.Token].pool
-	m.sums[n].cash = m.sums[n].cash.Add(r.Out)
+	buffered := fixedpoint.MinI128(r.In, m.bufferOf(r.Token))
+	if n := m.tokens[r.Token].pool; n >= 0 {
+		m.payFromBuffer(&deficit{rank: r.Rank, account: r.Account, token: r.Token, loss: r.In}, buffered)
+		m.sums[n].cash, m.sums[n].debt = m.sums[n].cash.Add(r.Debt), nonNegative(m.sums[n].debt.Sub(r.Debt))
+	}
 	if a := m.accountAt(r.Account); a != nil {
 		b := m.balanceFor(a, uint16(r.Token))
 		b.cash = b.cash.Add(r.Out)
-		m.repayIn(b, r.Out)
+		if r.Debt.Sign() > 0 {
+			m.recordInterest(r.Account, b)
+			m.repayIn(b, r.Debt)
+		}
 		m.join(r.Account)
 	}
-	if a := m.accountAt(m.params.BackstopAccount); a != nil {
-		m.touch(m.params.BackstopAccount)
-		m.addCash(a, r.Token, r.Out.Neg())
-		m.join(m.params.BackstopAccount)
-	}
+	m.payBackstop(r.Token, r.Out.Sub(buffered))
 }
 
 // poolRound asks the pools for all accounts that were touched.

@@ -43,6 +43,7 @@ func (m *Machine) listToken(group []Command) Reason {
 	}
 	if old.isListed {
 		t.pool, t.spot, t.givenE10, t.oracleE10 = old.pool, old.spot, old.givenE10, old.oracleE10
+		t.timeMs, t.isStale = old.timeMs, old.isStale
 		if t.wei != old.wei || t.sz != old.sz || t.index != old.index || t.name != old.name {
 			return ReasonInvalidListing
 		}
@@ -115,7 +116,7 @@ func (m *Machine) readTokenTerms(group []Command, t *token) Reason {
 	if t.takeoverWidth, ok = rescale128(limits, 1, 8); !ok {
 		return m.refuseField(ReasonInvalidAmount, FieldLimits+1)
 	}
-	return ReasonNone
+	return m.readGuard(limits, 2, FieldLimits+2, &t.guard)
 }
 
 // listDex adds or changes a perp dex. The main one may have been listed nameless by a perp.
@@ -177,7 +178,11 @@ func (m *Machine) listPerp(group []Command) Reason {
 	if p.openCap, ok = rescale(c, 1, p.sz); !ok || p.openCap < 0 {
 		return m.refuseField(ReasonInvalidSize, 1)
 	}
-	p.maxAgeMs = max(c.Num[2], 0)
+	var g guard
+	if reason := m.readGuard(c, 2, 2, &g); reason != ReasonNone {
+		return reason
+	}
+	p.maxAgeMs, p.bandE12 = g.maxAgeMs, g.bandE12
 	if reason := readTiers(group, &p, t.wei); reason != ReasonNone {
 		return reason
 	}
@@ -285,9 +290,13 @@ func (m *Machine) listSpot(group []Command) Reason {
 	if s.isListed && (s.base != c.Token() || s.quote != c.Ref[RefAccount]) || c.Token() == c.Ref[RefAccount] {
 		return ReasonInvalidListing
 	}
+	g := s.guard
+	if reason := m.readGuard(c, 2, 2, &g); reason != ReasonNone {
+		return reason
+	}
 	*s = spot{
 		isListed: true, isHalted: s.isHalted, index: c.Other(), base: c.Token(), quote: c.Ref[RefAccount], px: s.px,
-		name: nameOf(group, 0),
+		name: nameOf(group, 0), guard: g,
 	}
 	if s.quote == m.numeraire && base.spot == NoSlot {
 		base.spot = slot
@@ -319,30 +328,7 @@ func (m *Machine) deriveOracle(slot uint32) {
 		t.oracleE10 = t.givenE10
 		return
 	}
-	var in [3]int64
-	n := 0
-	if t.spot != NoSlot && m.spots[t.spot].px > 0 {
-		if v, ok := fixedpoint.Rescale(m.spots[t.spot].px, m.spotPriceDecimals(&m.spots[t.spot]), oracleE); ok {
-			in[n] = v
-			n++
-		}
-	}
-	if p := m.perpAt(t.oraclePerp); p != nil {
-		k := int64(oracleOne)
-		if g := m.tokens[m.numeraire].givenE10; g > 0 {
-			k = g
-		}
-		if v, ok := fixedpoint.Rescale(p.mark, p.priceDecimals(), oracleE); ok && p.mark > 0 {
-			if v, ok = fixedpoint.MulDivFloor(v, oracleOne, k); ok {
-				in[n] = v
-				n++
-			}
-		}
-		if v, ok := fixedpoint.MulDivFloor(p.oracleE10, oracleOne, k); ok && p.oracleE10 > 0 {
-			in[n] = v
-			n++
-		}
-	}
+	in, n := m.oracleInputs(t)
 	switch n {
 	case 1:
 		t.oracleE10 = in[0]

@@ -287,6 +287,9 @@ func (m *Machine) isolatedMove(a *account, i int, p *perp, v i128) Reason {
 	if p.mark == 0 {
 		return ReasonPriceMissing
 	}
+	if m.isOld(p.markTimeMs, p.maxAgeMs) {
+		return ReasonPriceStale
+	}
 	if free.Less(v.Neg()) {
 		return ReasonInsufficientMargin
 	}

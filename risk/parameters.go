@@ -91,6 +91,7 @@ func (m *Machine) setParameters(c *Command) Reason {
 	}
 	if p != m.params {
 		isWatchChanged := p.NoLiquidation != m.params.NoLiquidation || p.BackstopAccount != m.params.BackstopAccount
+		m.pass.isStale = m.pass.isStale || p.OffsetMode != m.params.OffsetMode // there and back again counts
 		m.params = p
 		m.rebandAll()
 		if isWatchChanged {

@@ -62,7 +62,7 @@ type passPerp struct {
 const (
 	passAccounts = 64      // looked at together: a bit each
 	passScale    = 1 << 4  // parts of a collateral unit that low and value count
-	needScale    = 1 << 2  // parts of that that need counts
+	needScale    = 1 << 2  // parts of those that need counts
 	passRound    = 2       // units a position that rounding up can cost
 	passGrossMax = 1 << 56 // units: Σ |size| x anchor
 	passSizeMax  = 1 << 49 // size units: sums of a flush stay in 63 bits

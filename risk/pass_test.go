@@ -207,7 +207,7 @@ func TestSumsOfAPassAreExact(t *testing.T) {
 	t.Parallel()
 	d := newPassDesk(t, 3, 200)
 	m := d.m
-	clear := uint64(0)
+	healthy := uint64(0)
 	for range 300 {
 		d.reprice()
 		for _, account := range d.accounts {
@@ -217,7 +217,7 @@ func TestSumsOfAPassAreExact(t *testing.T) {
 		}
 		var got, want Sums
 		m.ReadSums(&got)
-		clear += got.Bands[HealthHealthy]
+		healthy += got.Bands[HealthHealthy]
 		var equityE12 i128
 		for _, account := range d.accounts {
 			a := &m.accounts[account]
@@ -244,8 +244,8 @@ func TestSumsOfAPassAreExact(t *testing.T) {
 			t.Fatalf("a pass sums up to\n%+v\nthe accounts to\n%+v", got, want)
 		}
 	}
-	if clear < 10_000 {
-		t.Errorf("only %d accounts were clear", clear)
+	if healthy < 10_000 {
+		t.Errorf("only %d accounts were healthy", healthy)
 	}
 }
 

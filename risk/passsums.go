@@ -29,13 +29,13 @@ func (m *Machine) sumBlock(s *Sums, from int) {
 	c.prefetch(m, look)
 	fixed := m.sweptE12
 	var lent i128
-	var positions, clear uint64
+	var positions, healthy uint64
 	lents, fixeds := c.lent[:len(c.hot)], c.fixed[:len(c.hot)]
 	for i := range c.hot {
 		if look>>(i&63)&1 != 0 {
 			continue
 		}
-		clear++
+		healthy++
 		positions += uint64(c.hot[i].count)
 		fixed = fixed.Add(fixeds[i])
 		if lents[i] != 0 {
@@ -44,7 +44,7 @@ func (m *Machine) sumBlock(s *Sums, from int) {
 	}
 	m.sweptE12 = fixed
 	s.Equity = s.Equity.Add(lent)
-	s.Accounts, s.Positions, s.Bands[HealthHealthy] = s.Accounts+clear, s.Positions+positions, s.Bands[HealthHealthy]+clear
+	s.Accounts, s.Positions, s.Bands[HealthHealthy] = s.Accounts+healthy, s.Positions+positions, s.Bands[HealthHealthy]+healthy
 	for ; look != 0; look &= look - 1 {
 		i := bits.TrailingZeros64(look)
 		n, mm := m.pass.takeOff(&c, i)

@@ -153,6 +153,21 @@ func notionalE6(size, mark int64) i128 {
 	return fixedpoint.Mul64(size, mark)
 }
 
+// notePaid widens the extremes of what was paid.
+func (p *perp) notePaid(low, high int64) {
+	if p.paidLow == 0 || low < p.paidLow {
+		p.paidLow = low
+	}
+	p.paidHigh = max(p.paidHigh, high)
+}
+
+// noteEntry is notePaid for a position as it stands.
+func (p *perp) noteEntry(size, entry int64) {
+	if size = max(size, -size); size != 0 && entry > 0 {
+		p.notePaid(max(1, entry/size), entry/size+1)
+	}
+}
+
 // toUnits brings an amount at 1e-6 to collateral units; exact.
 func (p *perp) toUnits(v i128) i128 {
 	u, ok := v.MulInt64(fixedpoint.Pow10(p.scale))
@@ -201,12 +216,18 @@ func (m *Machine) ensurePosition(a *account, slot uint16) int {
 	return i
 }
 
+// fundingOwed returns what a position owes for a step of cumulative funding, in collateral
+// units, rounded up against the holder.
+func fundingOwed(p *perp, size, from, to int64) i128 {
+	return fixedpoint.Mul64(size, to).Sub(fixedpoint.Mul64(size, from)).DivCeil(p.subUnit())
+}
+
 // settleFunding writes the funding owed by position i into its cash, rounded up against
 // the holder, and returns it.
 func (m *Machine) settleFunding(a *account, i int) i128 {
 	slot := m.positions.perp[i] &^ isolatedBit
 	p, t := &m.perps[slot], &m.positions.terms[i]
-	owed := fixedpoint.Mul64(m.positions.size[i], p.cumE12).Sub(fixedpoint.Mul64(m.positions.size[i], t.cumE12)).DivCeil(p.subUnit())
+	owed := fundingOwed(p, m.positions.size[i], t.cumE12, p.cumE12)
 	t.cumE12 = p.cumE12
 	if owed.IsZero() {
 		return owed

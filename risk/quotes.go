@@ -8,27 +8,28 @@ const PricePlaces = 2*PerpsMax + SpotsMax + TokensMax
 
 // Quotes tells, away from the machine, which prices it takes: those of what is listed, with
 // no more decimals and no larger than they are held. A listing never goes and its decimals
-// never change, so what some Quotes take the machine takes from then on.
+// never change, so what some Quotes take the machine takes until the next listing. A price
+// with a band is not among them: whether it is taken depends on the one before it.
 type Quotes struct {
-	held [PricePlaces]uint8 // decimals a price is held with, plus 1; 0 = not listed
+	held [PricePlaces]uint8 // decimals a price is held with, plus 1; 0 = not listed, or with a band
 }
 
 // Quotes returns what the machine takes now.
 func (m *Machine) Quotes() *Quotes {
 	q := &Quotes{}
 	for slot := range m.perpCount {
-		if p := m.perpAt(slot); p != nil {
+		if p := m.perpAt(slot); p != nil && p.bandE12 == 0 {
 			q.List(PriceMark, slot, p.priceDecimals())
 			q.List(PriceOracle, slot, oracleE)
 		}
 	}
 	for i := range m.spotCount {
-		if s := m.spotAt(i | SpotBit); s != nil {
+		if s := m.spotAt(i | SpotBit); s != nil && s.bandE12 == 0 {
 			q.List(PriceSpot, i|SpotBit, m.spotPriceDecimals(s))
 		}
 	}
 	for slot := range m.tokenCount {
-		if m.tokenAt(slot) != nil {
+		if t := m.tokenAt(slot); t != nil && t.bandE12 == 0 {
 			q.List(PriceTokenOracle, slot, oracleE)
 		}
 	}

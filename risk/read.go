@@ -18,6 +18,7 @@ func (m *Machine) ReadAccount(slot uint32, v *AccountView) bool {
 	m.readOrders(a, v)
 	m.readCollaterals(a, v)
 	m.readMargin(a, f, &v.Margin)
+	v.Margin.Liquidation = m.liquidationView(slot, a)
 	return true
 }
 

@@ -27,6 +27,7 @@ func (m *Machine) readToken(slot uint32, t *token, all []Totals) TokenView {
 		RateBase: rateAmount(t.rateBaseE12), RateSlope: rateAmount(t.rateSlopeE12), RateKink: rateAmount(t.rateKinkE12),
 		ReserveFactor: rateAmount(t.reserveE12), OraclePerp: t.oraclePerp,
 		OraclePx: Amount{V: fixedpoint.I128(t.oracleE10), Decimals: oracleE, IsNull: t.oracleE10 == 0},
+		Class:    m.tokenClass(slot), MaxAgeMs: t.maxAgeMs, Band: rateAmount(t.bandE12),
 	}
 	if t.pool < 0 || int(t.pool) >= len(all) {
 		return v
@@ -65,6 +66,7 @@ func (m *Machine) ReadPerps() []PerpView {
 			MarkPx:   Amount{V: fixedpoint.I128(p.mark), Decimals: p.priceDecimals(), IsNull: p.mark == 0},
 			OraclePx: Amount{V: fixedpoint.I128(p.oracleE10), Decimals: oracleE, IsNull: p.oracleE10 == 0},
 			Funding:  rateAmount(p.rateE12),
+			Class:    m.perpClass(p), MaxAgeMs: p.maxAgeMs, Band: rateAmount(p.bandE12),
 		}
 		for i := range int(p.tierCount) {
 			v.Tiers = append(v.Tiers, TierView{LowerBound: exact(p.tiers[i].lower, 6+p.scale), MaxLeverage: p.tiers[i].maxLeverage})
@@ -81,7 +83,8 @@ func (m *Machine) ReadSpots() []SpotView {
 		if s := &m.spots[slot]; s.isListed {
 			out = append(out, SpotView{
 				Slot: slot, Index: s.index, Name: s.name, Base: s.base, Quote: s.quote, IsHalted: s.isHalted,
-				Px: Amount{V: fixedpoint.I128(s.px), Decimals: m.spotPriceDecimals(s), IsNull: s.px == 0},
+				Px:    Amount{V: fixedpoint.I128(s.px), Decimals: m.spotPriceDecimals(s), IsNull: s.px == 0},
+				Class: m.spotClass(s), MaxAgeMs: s.maxAgeMs, Band: rateAmount(s.bandE12),
 			})
 		}
 	}

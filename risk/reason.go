@@ -79,13 +79,15 @@ const (
 	RuleFullBorrow          // debt past the full one
 	RuleNegative            // an equity below zero
 	RuleBuffer              // paid by the buffer
+	RuleShared              // borne by those closed against
+	RulePriceBand           // too far from the last price
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	"none", "initial_margin", "spot_balance", "borrow_capacity", "transfer_margin", "reduce_only", "field",
 	"maintenance_margin", "isolated_maintenance_margin", "portfolio_margin_ratio", "backstop", "partial_borrow",
-	"full_borrow", "negative_equity", "buffer",
+	"full_borrow", "negative_equity", "buffer", "shared", "price_band",
 }
 
 // String returns the name of the rule as the HTTP answer shows it.

@@ -121,6 +121,7 @@ func (m *Machine) wish(slot uint32, a *account, f *figures, b *balance, rank uin
 // give applies a grant to an account's balance and tells of it.
 func (m *Machine) give(a *account, r *Request, g grant) {
 	b := m.balanceFor(a, uint16(r.Token))
+	m.recordInterest(r.Account, b)
 	if g.unsupply.Sign() > 0 {
 		m.tellLending(EventUnsupplied, r, m.supplyOut(b, g.unsupply), i128{})
 	}

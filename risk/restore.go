@@ -136,8 +136,8 @@ func (m *Machine) restoreAccount(s *scanner, slot uint32) error {
 	m.restoreOrders(s, a, slot)
 	if a.flags&accountLiquidating != 0 {
 		m.liquidations = append(m.liquidations, liquidation{
-			account: slot, number: s.uint(), partialMs: s.int(), stepMs: s.int(), nextMs: s.int(),
-			decidedAs: status(s.byte()), isTold: s.bool(),
+			account: slot, number: s.uint(), sinceMs: s.int(), partialMs: s.int(), stepMs: s.int(), nextMs: s.int(),
+			decidedAs: status(s.byte()), isTold: s.bool(), isOver: s.bool(),
 		})
 		a.liquidation = uint32(len(m.liquidations))
 	}
@@ -186,6 +186,7 @@ func (m *Machine) restorePositions(s *scanner, a *account) {
 		m.positions.size[i] = size
 		m.positions.terms[i] = positionTerms{cumE12: s.within(-cumMax, cumMax), entry: s.int(), raw: s.int(), funding: s.int()}
 		p := &m.perps[slot]
+		p.noteEntry(size, m.positions.terms[i].entry)
 		p.openLong = p.openLong.Add(fixedpoint.I128(max(size, 0)))
 	}
 }

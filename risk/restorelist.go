@@ -41,6 +41,10 @@ func (m *Machine) RestoreShared(b []byte) error {
 		m.params.BackstopAccount = uint32(s.bound(s.uint(), uint64(m.cfg.AccountsMax))) - 1
 		m.params.NoLiquidation = s.bool()
 	}
+	if len(s.b) > 0 { // as above
+		m.restoreGuards(&s)
+		m.restorePast(&s)
+	}
 	if err := s.close(); err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func (m *Machine) hashListings() fixedpoint.Hash128 {
 			mix.Bytes([]byte(s.name))
 			mix.U64(uint64(s.px))
 			mix.U64(uint64(s.index)<<1 | bit(s.isHalted))
+			s.guard.mix(&mix)
 			h = h.Add(mix.Sum())
 		}
 	}
@@ -99,6 +100,7 @@ func hashToken(t *token) fixedpoint.Hash128 {
 	for _, v := range [6]int64{t.rateBaseE12, t.rateSlopeE12, t.rateKinkE12, t.reserveE12, t.givenE10, t.oracleE10} {
 		mix.U64(uint64(v))
 	}
+	t.guard.mix(&mix)
 	return mix.Sum()
 }
 
@@ -113,6 +115,8 @@ func hashPerp(p *perp) fixedpoint.Hash128 {
 		mix.I128(p.tiers[i].lower)
 		mix.U64(uint64(p.tiers[i].maxLeverage))
 	}
+	g := guard{bandE12: p.bandE12, isStale: p.isStale}
+	g.mix(&mix)
 	return mix.Sum()
 }
 
@@ -148,11 +152,12 @@ func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
 	p.add(0, a.nameHash, uint64(a.mode)|uint64(a.flags&(accountOpen|accountStates))<<8|uint64(a.master)<<32)
 	p.add(1, uint64(a.raw.Hi), a.raw.Lo)
 	h := p.sum(seedAccount)
-	if l := m.liquidationOf(a); l != nil {
+	if l := m.recordOf(a); l != nil {
 		var p pairs
 		p.add(0, a.nameHash, l.number)
 		p.add(1, uint64(l.partialMs), uint64(l.stepMs))
-		p.add(2, uint64(l.nextMs), uint64(l.decidedAs)|bit(l.isTold)<<8)
+		p.add(2, uint64(l.nextMs), uint64(l.decidedAs)|bit(l.isTold)<<8|bit(l.isOver)<<9)
+		p.add(3, uint64(l.sinceMs), 0)
 		h = h.Add(p.sum(seedLiquidation))
 	}
 	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {

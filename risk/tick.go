@@ -21,6 +21,8 @@ func (m *Machine) pricesVerdict(group []Command) Reason {
 			}
 			if v, ok := m.priceAt(c, i); !ok || v <= 0 {
 				return m.refuseField(ReasonInvalidPrice, field)
+			} else if reason := m.bandVerdict(c.PriceKindAt(i), c.Ref[i], v, m.heldDecimals(c, i), field); reason != ReasonNone {
+				return reason
 			}
 		}
 	}
@@ -40,15 +42,19 @@ func (m *Machine) priceNameKnown(c *Command, i int) bool {
 
 // priceAt rescales price i of a record to where it is held.
 func (m *Machine) priceAt(c *Command, i int) (int64, bool) {
-	decimals := uint8(oracleE)
+	return heldPrice(c, i, m.heldDecimals(c, i))
+}
+
+// heldDecimals returns the decimals that price i of a record is held with.
+func (m *Machine) heldDecimals(c *Command, i int) uint8 {
 	switch c.PriceKindAt(i) {
 	case PriceMark:
-		decimals = m.perps[c.Ref[i]].priceDecimals()
+		return m.perps[c.Ref[i]].priceDecimals()
 	case PriceSpot:
-		decimals = m.spotPriceDecimals(m.spotAt(c.Ref[i]))
-	case PriceOracle, PriceTokenOracle:
+		return m.spotPriceDecimals(m.spotAt(c.Ref[i]))
+	default:
+		return oracleE
 	}
-	return heldPrice(c, i, decimals)
 }
 
 // setPrices writes a tick that pricesVerdict passed, and wakes those whose bound it passes.
@@ -64,6 +70,7 @@ func (m *Machine) setPrices(group []Command) {
 		m.isRepriceDue = false
 		m.repriceAll()
 	}
+	m.findFresh()
 }
 
 // setPrice writes one price and derives what hangs on it.
@@ -79,16 +86,16 @@ func (m *Machine) setPrice(kind PriceKind, slot uint32, v int64) {
 		m.perpMoved(slot)
 		m.repriceFed(slot)
 	case PriceOracle:
-		m.perps[slot].oracleE10 = v
+		m.perps[slot].oracleE10, m.perps[slot].oracleTimeMs = v, m.timeMs
 		m.repriceFed(slot)
 	case PriceSpot:
 		s := &m.spots[slot&^SpotBit]
-		s.px = v
+		s.px, s.timeMs = v, m.timeMs
 		if m.tokens[s.base].spot == slot&^SpotBit {
 			m.reprice(s.base)
 		}
 	case PriceTokenOracle:
-		m.tokens[slot].givenE10 = v
+		m.tokens[slot].givenE10, m.tokens[slot].timeMs = v, m.timeMs
 		m.isRepriceDue = m.isRepriceDue || slot == m.numeraire // it enters every price of a perp
 		m.reprice(slot)
 	}
@@ -109,6 +116,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		m.wishBuf = m.appendDue(m.passTick(requests))
 		return m.wishBuf
 	}
+	b.sortAwake()
 	const near, far = 4, 8
 	for i, n := 0, len(b.awake); i < n; i++ { // looking may wake others: never as of this tick
 		if i+far < n {
@@ -238,6 +246,7 @@ func (m *Machine) funding(group []Command) Reason {
 			rate, _ := rescale(&group[g], i, 12)
 			p.cumE12, _ = fundingStep(p, rate)
 			p.rateE12 = rate
+			m.noteFunding(group[g].Ref[i])
 			m.refreshPerp(group[g].Ref[i])
 			m.perpMoved(group[g].Ref[i])
 			m.fundingMoved(group[g].Ref[i])

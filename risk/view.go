@@ -47,6 +47,7 @@ type MarginView struct {
 	Available              Amount
 	Withdrawable           Amount
 	LendingHealth          LendingHealth
+	Liquidation            LiquidationView
 }
 
 // LendingHealth is the state of the borrow book of an account (spec decision 8.18).
@@ -172,6 +173,9 @@ type TokenView struct {
 	OraclePerp    uint32 // NoSlot without one
 	OraclePx      Amount // borrow oracle price; null while unknown
 	Pool          PoolView
+	Class         PriceClass // what the oracle price may be used for
+	MaxAgeMs      int64      // 0 = no age makes it stale
+	Band          Amount     // share of the last price that the next may be away from it; 0 = any
 }
 
 // PoolView is a lending pool's state over all shards.
@@ -202,6 +206,9 @@ type PerpView struct {
 	Funding      Amount // last hourly rate
 	OpenInterest Amount // this shard's long side only; the api sums shards
 	Tiers        []TierView
+	Class        PriceClass // what the mark may be used for
+	MaxAgeMs     int64      // 0 = no age makes it stale
+	Band         Amount     // share of the last price that the next may be away from it; 0 = any
 }
 
 // TierView is one margin tier.
@@ -216,7 +223,10 @@ type SpotView struct {
 	Name        string
 	Base, Quote uint32
 	IsHalted    bool
-	Px          Amount // null while unknown
+	Px          Amount     // null while unknown
+	Class       PriceClass // what the price may be used for
+	MaxAgeMs    int64      // 0 = no age makes it stale
+	Band        Amount     // share of the last price that the next may be away from it; 0 = any
 }
 
 // DexInfo is one listed dex.

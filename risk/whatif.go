@@ -85,7 +85,7 @@ func (s *Scratch) copyAccount(m *Machine, a *account, withOrders orderCopy) {
 	*c = *a
 	c.flags = a.flags&(accountOpen|accountStates) | w.track.quiet
 	w.liquidations = w.liquidations[:0]
-	if l := m.liquidationOf(a); l != nil {
+	if l := m.recordOf(a); l != nil {
 		w.liquidations, c.liquidation = append(w.liquidations, *l), 1
 	}
 	w.track.dirty = append(w.track.dirty[:0], 0)

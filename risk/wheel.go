@@ -1,6 +1,9 @@
 package risk
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // wheel holds the bounds that accounts have on one side of one price: lower bounds or upper
 // ones. Buckets are about a basis point wide and stand at fixed prices, a page of them for
@@ -38,35 +41,40 @@ type wheelChunk struct {
 func (c *wheelChunk) next() uint32 { return c.meta >> 3 }
 func (c *wheelChunk) count() int   { return int(c.meta & 7) }
 
-// wheelStore is the memory of all wheels of a machine. Chunk 0 is none.
+// wheelStore is the memory of all wheels of a machine, in blocks that are never moved, so that
+// growing is no pause. Chunk 0 is none. Chunks that become empty are used again.
 type wheelStore struct {
-	chunks  []wheelChunk
+	blocks  []*wheelBlock
+	next    uint32 // the first chunk never used
 	free    uint32 // first free chunk, linked by meta
-	entries int    // in all wheels
+	entries int    // in all wheels, and of those put aside
+}
+
+const blockChunks = 1024
+
+type wheelBlock [blockChunks]wheelChunk
+
+func (s *wheelStore) chunk(at uint32) *wheelChunk {
+	return &s.blocks[at/blockChunks][at%blockChunks]
 }
 
 func (s *wheelStore) alloc(next uint32) uint32 {
-	if len(s.chunks) == 0 {
-		s.chunks = make([]wheelChunk, 1, 64)
-	}
 	at := s.free
-	if at == 0 {
-		at = uint32(len(s.chunks))
-		if len(s.chunks) == cap(s.chunks) {
-			grown := make([]wheelChunk, len(s.chunks), cap(s.chunks)+cap(s.chunks)/4+64)
-			copy(grown, s.chunks)
-			s.chunks = grown
-		}
-		s.chunks = s.chunks[:at+1]
+	if at != 0 {
+		s.free = s.chunk(at).next()
 	} else {
-		s.free = s.chunks[at].next()
+		s.next = max(s.next, 1)
+		if at = s.next; at/blockChunks == uint32(len(s.blocks)) {
+			s.blocks = append(s.blocks, &wheelBlock{})
+		}
+		s.next++
 	}
-	s.chunks[at].meta = next << 3
+	s.chunk(at).meta = next << 3
 	return at
 }
 
 func (s *wheelStore) release(at uint32) {
-	s.chunks[at].meta = s.free << 3
+	s.chunk(at).meta = s.free << 3
 	s.free = at
 }
 
@@ -98,16 +106,24 @@ func (w *wheel) insert(s *wheelStore, e wheelEntry) {
 	w.push(s, &page.heads[b], e)
 }
 
+// headOf returns where the first chunk of a bound's bucket stands, or nil when its page is none.
+func (w *wheel) headOf(code uint32) *uint32 {
+	if page := w.pages[code>>codeBits]; page != nil {
+		return &page.heads[code>>bucketShift&(bucketsPage-1)]
+	}
+	return nil
+}
+
 // push adds an entry to a bucket.
 func (w *wheel) push(s *wheelStore, head *uint32, e wheelEntry) {
 	edge := e.code
-	if *head != 0 && w.isFirst(s.chunks[*head].edge, edge) {
-		edge = s.chunks[*head].edge
+	if *head != 0 && w.isFirst(s.chunk(*head).edge, edge) {
+		edge = s.chunk(*head).edge
 	}
-	if *head == 0 || s.chunks[*head].count() == entriesChunk {
+	if *head == 0 || s.chunk(*head).count() == entriesChunk {
 		*head = s.alloc(*head)
 	}
-	c := &s.chunks[*head]
+	c := s.chunk(*head)
 	c.entries[c.count()] = e
 	c.meta++
 	c.edge = edge
@@ -118,7 +134,7 @@ func (w *wheel) push(s *wheelStore, head *uint32, e wheelEntry) {
 func (w *wheel) setEdge(s *wheelStore, c *wheelChunk) {
 	isSet := false
 	if next := c.next(); next != 0 {
-		c.edge, isSet = s.chunks[next].edge, true
+		c.edge, isSet = s.chunk(next).edge, true
 	}
 	for _, e := range c.entries[:c.count()] {
 		if !isSet || w.isFirst(e.code, c.edge) {
@@ -133,6 +149,7 @@ type passing struct {
 	entries []wheelEntry
 	chains  []uint32 // first chunks
 	limit   int
+	spare   []wheelEntry // scratch
 }
 
 // pass takes out the entries whose bound a move of the price from one code to another has
@@ -153,8 +170,8 @@ func (w *wheel) pass(s *wheelStore, from, to uint32, out *passing) {
 			*head = 0
 		case at != last:
 			out.entries = w.drain(s, head, out.entries)
-		case w.isPassed(s.chunks[*head].edge, to):
-			out.entries = w.sift(s, head, to, out.entries)
+		case w.isPassed(s.chunk(*head).edge, to):
+			w.sift(s, head, to, out)
 		}
 		if *head == 0 {
 			page.taken[at%bucketsPage/64] &^= 1 << (at % 64)
@@ -210,29 +227,56 @@ func (w *wheel) nextUp(at, last uint32) (uint32, bool) {
 // drain empties a bucket.
 func (w *wheel) drain(s *wheelStore, head *uint32, dst []wheelEntry) []wheelEntry {
 	for *head != 0 {
-		c := &s.chunks[*head]
-		dst = append(dst, c.entries[:c.count()]...)
-		s.entries -= c.count()
-		next := c.next()
-		s.release(*head)
-		*head = next
+		dst = w.drainChunk(s, head, dst)
 	}
 	return dst
 }
 
-// sift takes the entries out of a bucket whose bound a price of code now has passed.
-func (w *wheel) sift(s *wheelStore, head *uint32, now uint32, dst []wheelEntry) []wheelEntry {
-	from := len(dst)
-	dst = w.drain(s, head, dst)
+// drainChunk takes the first chunk out of a bucket.
+func (w *wheel) drainChunk(s *wheelStore, head *uint32, dst []wheelEntry) []wheelEntry {
+	c := s.chunk(*head)
+	dst = append(dst, c.entries[:c.count()]...)
+	s.entries -= c.count()
+	next := c.next()
+	s.release(*head)
+	*head = next
+	return dst
+}
+
+// sift takes the entries out of a bucket whose bound a price of code now has passed. It looks
+// at chunks while their edge is passed, and puts back what stays in order, next to be passed
+// first: so a bucket of many is looked at in full once, not at every tick.
+func (w *wheel) sift(s *wheelStore, head *uint32, now uint32, out *passing) {
+	from := len(out.entries)
+	for *head != 0 && w.isPassed(s.chunk(*head).edge, now) {
+		out.entries = w.drainChunk(s, head, out.entries)
+	}
 	kept := from
-	for i := from; i < len(dst); i++ {
-		if e := dst[i]; w.isPassed(e.code, now) {
-			dst[kept], dst[i] = e, dst[kept]
+	for i := from; i < len(out.entries); i++ {
+		if e := out.entries[i]; w.isPassed(e.code, now) {
+			out.entries[kept], out.entries[i] = e, out.entries[kept]
 			kept++
 		}
 	}
-	for _, e := range dst[kept:] {
+	stay := out.entries[kept:]
+	w.sortCodes(stay, out)
+	for _, e := range stay {
 		w.push(s, head, e)
 	}
-	return dst[:kept]
+	out.entries = out.entries[:kept]
+}
+
+// sortCodes orders entries of one bucket, last to be passed first.
+func (w *wheel) sortCodes(entries []wheelEntry, out *passing) {
+	flip := uint32(0)
+	if w.isUpper {
+		flip = 1<<bucketShift - 1
+	}
+	key := func(e wheelEntry) uint32 { return e.code&(1<<bucketShift-1) ^ flip }
+	if len(entries) < radixMin {
+		slices.SortFunc(entries, func(x, y wheelEntry) int { return int(key(x)) - int(key(y)) })
+		return
+	}
+	out.spare = slices.Grow(out.spare[:0], len(entries))[:len(entries)]
+	radix(entries, out.spare, key)
 }

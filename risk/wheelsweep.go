@@ -1,9 +1,9 @@
 package risk
 
 // wheelSweep is where the collection of stale entries stands. It begins when there are twice
-// as many entries as the last one kept, and goes on a chunk at a time, at least four entries
-// for each that is added: so there are never more than three times those that the last one
-// kept, and some.
+// as many entries as bounds, and goes on a chunk at a time, at least four entries for each that
+// is added: so there are never more than three times as many, and some, unless bounds go
+// meanwhile.
 //
 // Of an account's entries in a bucket one counts, the first that is met: it gives the bound the
 // mark of this turn. Entries that are added where the collection has been carry the mark from
@@ -15,7 +15,6 @@ type wheelSweep struct {
 	side   uint8
 	bucket uint32 // of all pages
 	chunk  uint32 // of the bucket, the next to look at; 0 = all of them
-	kept   int    // entries when the last one was done
 }
 
 // Entries looked at per account that is given a band and per entry added, and how many stale
@@ -27,11 +26,15 @@ const (
 )
 
 // beginCollection begins one when it is due.
-func (b *bands) beginCollection() {
-	if g := &b.gc; !g.isOpen && b.store.entries > 2*g.kept+collectSlack {
-		*g = wheelSweep{isOpen: true, turn: !g.turn, kept: g.kept}
+func (m *Machine) beginCollection() {
+	b := &m.bands
+	if !b.gc.isOpen && b.store.entries > 2*m.bounds()+collectSlack {
+		b.gc = wheelSweep{isOpen: true, turn: !b.gc.turn}
 	}
 }
+
+// bounds returns how many bounds all accounts have.
+func (m *Machine) bounds() int { return m.positions.bounded + m.bands.tokenBounds }
 
 // markOf returns the mark of an entry that is added now.
 func (b *bands) markOf(number uint32, side uint8, code uint32) bool {
@@ -62,7 +65,7 @@ func (m *Machine) collect(entries int) {
 			continue
 		}
 		if g.side, g.number = 0, g.number+1; int(g.number) == len(b.pairs) {
-			b.gc = wheelSweep{turn: g.turn, kept: b.store.entries}
+			b.gc = wheelSweep{turn: g.turn}
 			return
 		}
 	}
@@ -78,7 +81,7 @@ func (m *Machine) collectChunk(w *wheel) (looked int) {
 	if g.chunk == 0 {
 		g.chunk = *head
 	}
-	c := &s.chunks[g.chunk]
+	c := s.chunk(g.chunk)
 	kept, from := 0, 0
 	for {
 		count := c.count()
@@ -95,10 +98,10 @@ func (m *Machine) collectChunk(w *wheel) (looked int) {
 		s.entries -= count - kept
 		next := c.next()
 		c.meta = next<<3 | uint32(kept)
-		if next == 0 || kept+s.chunks[next].count() > entriesChunk || looked > 2*entriesChunk {
+		if next == 0 || kept+s.chunk(next).count() > entriesChunk || looked > 2*entriesChunk {
 			break
 		}
-		n := &s.chunks[next]
+		n := s.chunk(next)
 		from = kept
 		copy(c.entries[kept:], n.entries[:n.count()])
 		c.meta = n.next()<<3 | uint32(kept+n.count())
@@ -109,7 +112,7 @@ func (m *Machine) collectChunk(w *wheel) (looked int) {
 		return looked + 1
 	}
 	g.bucket++
-	if s.chunks[*head].next() == 0 && s.chunks[*head].count() == 0 {
+	if s.chunk(*head).next() == 0 && s.chunk(*head).count() == 0 {
 		s.release(*head)
 		*head = 0
 		at := g.bucket - 1
@@ -133,7 +136,7 @@ func (m *Machine) leaveBucket(number uint32, side uint8, from, to uint32) {
 	case g.bucket != last:
 		g.chunk = 0
 		g.bucket++
-	case w.isPassed(m.bands.store.chunks[head].edge, to):
+	case w.isPassed(m.bands.store.chunk(head).edge, to):
 		for g.chunk != 0 {
 			m.collectChunk(w)
 		}

@@ -33,20 +33,25 @@ type daemon struct {
 	shards   int
 	keeps    bool // there is a data directory
 	listener net.Listener
+	access   *access               // nil: everybody on this machine may do everything
 	served   chan error            // what Serve returned
 	unready  atomic.Pointer[error] // why not ready; nil when ready
+
+	supervisor *supervisor // of serve
 }
 
 // newDaemon puts a daemon behind a listener, which it owns from here on. It has no engine
 // before open.
-func newDaemon(cfg *engine.Config, listener net.Listener) *daemon {
+func newDaemon(cfg *engine.Config, listener net.Listener, x *access) *daemon {
 	d := &daemon{
-		dir: api.NewDirectory(cfg.AccountsMax), shards: cfg.Shards, listener: listener, served: make(chan error, 1),
+		dir: api.NewDirectory(cfg.AccountsMax), shards: cfg.Shards, listener: listener, access: x, served: make(chan error, 1),
 	}
 	d.unready.Store(&errRecovering)
-	d.server = api.NewServer(&api.Config{
-		Directory: d.dir, Shards: cfg.Shards, ClientsMax: cfg.ClientsMax, Version: versionText(), Ready: d.ready,
-	})
+	c := &api.Config{Directory: d.dir, Shards: cfg.Shards, ClientsMax: cfg.ClientsMax, Version: versionText(), Ready: d.ready}
+	if x != nil {
+		x.configure(c)
+	}
+	d.server = api.NewServer(c)
 	return d
 }
 
@@ -74,7 +79,12 @@ func (d *daemon) ready() error {
 func (d *daemon) setReady() { d.unready.Store(nil) }
 
 // url returns where the daemon answers.
-func (d *daemon) url() string { return "http://" + d.listener.Addr().String() }
+func (d *daemon) url() string {
+	if d.access != nil && d.access.tls != nil {
+		return "https://" + d.listener.Addr().String()
+	}
+	return "http://" + d.listener.Addr().String()
+}
 
 // stop lets requests in flight finish, answers everything in the pipeline, and ends.
 func (d *daemon) stop() error {

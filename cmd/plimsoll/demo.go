@@ -20,6 +20,7 @@ type demoOptions struct {
 	tickMs   int
 	seed     uint64
 	isJSON   bool
+	isCrash  bool
 }
 
 // spareAccounts are the slots left to captured accounts and to HTTP users.
@@ -47,6 +48,11 @@ func newDemoFlags() (*flags, *demoOptions) {
 	f.number64(&o.seed, option{
 		"seed", "K", "Seed of accounts and ticks.",
 		"another market; equal seeds give equal accounts and ticks.",
+	})
+	f.toggle(&o.isCrash, option{
+		"crash", "", "Has prices fall as on 10 October 2025 within the first twelve minutes of market time: BTC by 13.1 %, SOL by 26 %, " +
+			"HYPE by half. No market takes what is liquidated.",
+		"see how many are liquidated, taken over and deleveraged.",
 	})
 	f.number(&o.tickMs, option{
 		"tick-ms", "MS", "Market time of one tick, in milliseconds (the venue's oracle moves every 3 s).",
@@ -97,7 +103,7 @@ func demo(ctx context.Context, p *process) int {
 		printf(p.stderr, "plimsoll demo: %v\n", err)
 		return exitFault
 	}
-	d := newDaemon(&o.serve.cfg, listener)
+	d := newDaemon(&o.serve.cfg, listener, nil)
 	d.open(e)
 	d.listen()
 	out := p.stdout
@@ -142,7 +148,8 @@ type show struct {
 // run lists, imports, loads and ticks, in this order.
 func (s *show) run(ctx context.Context) error {
 	u := universe.Embedded()
-	if err := s.d.load(&u); err != nil {
+	fund := []depositCommand{{"deposit", liquidatorAddress, "USDC", liquidatorFund}}
+	if err := errors.Join(s.d.load(&u), s.d.openLiquidator(), apply(s.d, fund)); err != nil {
 		return err
 	}
 	s.fit = fit(&u)
@@ -173,7 +180,22 @@ func (s *show) run(ctx context.Context) error {
 		stop()
 		<-s.figures.events.done
 	}()
-	return s.stream(ctx, &ticker{d: s.d, walk: newWalker(s.o.seed, m, &s.fit, int64(s.o.tickMs))})
+	walk := newWalker(s.o.seed, m, &s.fit, int64(s.o.tickMs))
+	if s.o.isCrash {
+		walk.crash(m, int64(s.o.tickMs))
+	}
+	return errors.Join(s.stream(ctx, &ticker{d: s.d, walk: walk}), s.settle(ctx))
+}
+
+// settle says what liquidations came to in the end.
+func (s *show) settle(ctx context.Context) error {
+	totals, err := s.figures.events.client.Totals(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	s.summary.Negative = totals.Negative
+	s.screen.line("%s; %s accounts below zero; ledger: solvent %v", s.figures.liquidationLine(), countText(totals.Negative), totals.Solvent)
+	return nil
 }
 
 // opening says what runs.
@@ -301,6 +323,11 @@ func (s *show) read() (err error) {
 	if f.sums, err = s.d.readSums(); err != nil {
 		return err
 	}
+	m, err := readMarket(s.d)
+	if err != nil {
+		return err
+	}
+	f.buffer = m.token(m.numeraire).Pool.Buffer.V
 	for i := range f.ratios {
 		if f.ratios[i].now, err = s.d.readRatio(f.ratios[i].slot); err != nil {
 			return err

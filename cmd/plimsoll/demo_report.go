@@ -17,7 +17,8 @@ import (
 // figures are what the demo shows: all of it read from the engine or measured.
 type figures struct {
 	sums     risk.Sums
-	events   *watcher // counts what it reads of /v1/events
+	buffer   fixedpoint.Int128 // of the settlement token's pool, at 1e-8
+	events   *watcher          // counts what it reads of /v1/events
 	ticks    uint64
 	elapsed  time.Duration // since the first tick
 	lately   uint64        // ticks since the last figures
@@ -119,6 +120,7 @@ func panel(f *figures) []string {
 		fmt.Sprintf("health       healthy %s   at risk %s   liquidatable %s   backstop %s   idle %s",
 			countText(b[risk.HealthHealthy]), countText(b[risk.HealthAtRisk]), countText(b[risk.HealthLiquidatable]),
 			countText(b[risk.HealthBackstop]), countText(b[risk.HealthNone])),
+		f.liquidationLine(),
 		fmt.Sprintf("totals       equity %s USD, notional %s USD, maintenance margin %s USD, %s positions",
 			dollarText(f.sums.Equity), dollarText(f.sums.Notional), dollarText(f.sums.Maintenance), countText(f.sums.Positions)),
 		fmt.Sprintf("%-34s  %-14s  %-22s  %s", "portfolio margin ratio", "now", "at the captured prices", "the venue said"),
@@ -128,6 +130,14 @@ func panel(f *figures) []string {
 		lines = append(lines, fmt.Sprintf("  %-32s  %-14s  %-22s  %s", r.capture, r.now, r.atPrice, r.venue))
 	}
 	return lines
+}
+
+// liquidationLine says what liquidations came to so far.
+func (f *figures) liquidationLine() string {
+	e := f.events
+	return fmt.Sprintf("liquidations %s begun, %s ended; %s positions taken over, %s deleveraged, %s losses covered; buffer %s USD",
+		countText(e.begun.Load()), countText(e.ended.Load()), countText(e.takenOver.Load()),
+		countText(e.deleveraged.Load()), countText(e.covered.Load()), dollarText(f.buffer))
 }
 
 // Columns of a row, head and figures alike.
@@ -255,6 +265,13 @@ type summary struct {
 	AccountsPerSecond json.Number       `json:"accounts_per_second"`
 	Events            uint64            `json:"events"`     // read over HTTP while ticks were streamed
 	EventGaps         uint64            `json:"event_gaps"` // times that they were overwritten before that
+	Begun             uint64            `json:"liquidations_begun"`
+	Ended             uint64            `json:"liquidations_ended"`
+	TakenOver         uint64            `json:"positions_taken_over"`
+	Deleveraged       uint64            `json:"positions_deleveraged"`
+	Covered           uint64            `json:"losses_covered"`
+	BufferUSD         string            `json:"buffer_usd"`
+	Negative          uint64            `json:"accounts_below_zero"`
 	Bands             map[string]uint64 `json:"bands"`
 	EquityUSD         string            `json:"equity_usd"`
 	NotionalUSD       string            `json:"notional_usd"`
@@ -282,6 +299,9 @@ func (f *figures) summarise(s *summary) {
 	s.TickNsP50, s.TickNsP99, s.TickNsMax = f.times.quantile(500), f.times.quantile(990), f.times.longest
 	s.AccountsPerTick = f.remargined()
 	s.Events, s.EventGaps = f.events.events.Load(), f.events.gaps.Load()
+	s.Begun, s.Ended, s.TakenOver = f.events.begun.Load(), f.events.ended.Load(), f.events.takenOver.Load()
+	s.Deleveraged, s.Covered = f.events.deleveraged.Load(), f.events.covered.Load()
+	s.BufferUSD = string(fixedpoint.AppendDecimal128(nil, f.buffer, 8))
 	s.AccountsPerSecond = json.Number(rateText(f.ticks*f.remargined(), f.elapsed))
 	s.Bands = map[string]uint64{}
 	for band, count := range f.sums.Bands {

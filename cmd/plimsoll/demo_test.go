@@ -30,8 +30,8 @@ func TestDemoReachesTheVenuesRatiosAndReports(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil {
 		t.Fatalf("%v in %s", err, stdout)
 	}
-	const captures = 9
-	if s.Accounts != 2000+captures || s.Synthetic != 2000 || s.Ticks == 0 || s.TickNsP50 <= 0 || s.TickNsP99 < s.TickNsP50 ||
+	const captures, liquidators = 9, 1
+	if s.Accounts != 2000+captures+liquidators || s.Synthetic != 2000 || s.Ticks == 0 || s.TickNsP50 <= 0 || s.TickNsP99 < s.TickNsP50 ||
 		s.TickNsMax < s.TickNsP99 || s.AccountsPerTick == 0 || s.RSSBytes == 0 || s.BytesPerAccount == 0 {
 		t.Errorf("figures look wrong: %+v", s)
 	}

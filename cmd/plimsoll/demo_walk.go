@@ -135,6 +135,8 @@ type walker struct {
 	common float64 // standard deviation of the factor in one tick
 	root   float64 // square root of one tick in days
 	assets []walkAsset
+
+	falling int // ticks of a crash still to come
 }
 
 // walkAsset is one perp and the spots that follow it.
@@ -144,6 +146,7 @@ type walkAsset struct {
 	szDecimals uint8
 	start      float64 // price at the first tick
 	moved      float64 // log of the price over start
+	fall       float64 // of it, in each tick of a crash
 	spots      []walkSpot
 }
 
@@ -197,6 +200,9 @@ func (w *walker) step(dst []risk.Command) []risk.Command {
 		own := a.own * w.root
 		drift := (a.beta*a.beta*w.common*w.common + own*own) / 2 // so that the expected price stays
 		a.moved += a.beta*factor + own*w.NormFloat64() - drift
+		if w.falling > 0 {
+			a.moved += a.fall
+		}
 		a.moved = min(max(a.moved, -movedMax), movedMax)
 		price := a.start * math.Exp(a.moved)
 		if px := cut(price, a.szDecimals, false); px.Mantissa > 0 {
@@ -209,10 +215,33 @@ func (w *walker) step(dst []risk.Command) []risk.Command {
 			}
 		}
 	}
+	w.falling = max(0, w.falling-1)
 	for i := range dst[first:] {
 		dst[first+i].GroupLeft = uint16(len(dst) - first - 1 - i)
 	}
 	return dst
+}
+
+// crashed are the falls of 10 October 2025, of price at the end over that at the start.
+var crashed = map[string]float64{"BTC": 1 - 0.131, "SOL": 1 - 0.26, "HYPE": 1 - 0.5}
+
+// crashTime is how long that took, in ms of market time.
+const crashTime = 12 * 60 * 1000
+
+// crash has prices fall as on 10 October 2025 within the next twelve minutes; perps that have no
+// figure of that day fall by what BTC's fall makes with their beta, but by no more than half.
+func (w *walker) crash(m *market, tickMs int64) {
+	w.falling = int(max(1, crashTime/tickMs))
+	for i := range w.assets {
+		a := &w.assets[i]
+		fall := max(math.Log(crashed["HYPE"]), math.Log(crashed["BTC"])*max(1, a.beta))
+		for k := range m.perps {
+			if f, ok := crashed[m.perps[k].Name]; ok && m.perps[k].Slot == a.perp {
+				fall = math.Log(f)
+			}
+		}
+		a.fall = fall / float64(w.falling)
+	}
 }
 
 // cut brings a price to the venue's digits: 5 significant figures and the decimals of the

@@ -8,8 +8,9 @@ import (
 	"plimsoll/risk"
 )
 
-// eventPrinter prints the events of a replay as GET /v1/events gives them.
+// eventPrinter prints the events of a replay as GET /v1/events gives them, or has them judged.
 type eventPrinter struct {
+	judge func(e *risk.Event, names *api.Directory) error // nil: they are printed
 	out   io.Writer
 	after uint64 // events up to this Seq are left out
 	line  []byte
@@ -24,6 +25,12 @@ func (p *eventPrinter) print(events []risk.Event, names *api.Directory) error {
 			continue
 		}
 		p.after = e.Seq // a replay that begins anew prints nothing twice
+		if p.judge != nil {
+			if err := p.judge(e, names); err != nil {
+				return err
+			}
+			continue
+		}
 		p.line = append(api.AppendEvent(p.line[:0], e, names), '\n')
 		if _, err := p.out.Write(p.line); err != nil {
 			return fmt.Errorf("print events: %w", err)

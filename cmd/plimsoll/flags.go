@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,8 @@ type flags struct {
 	set   *flag.FlagSet
 	order []option
 	names []operand
+	byEnv []string // flags that the environment has set
+	args  []string // as given
 }
 
 // operand is an argument without a name, such as the directory of replay.
@@ -69,9 +72,12 @@ func (f *flags) duration(p *time.Duration, o option) {
 	f.order = append(f.order, o)
 }
 
+// envPrefix begins the name of every variable of ours.
+const envPrefix = "PLIMSOLL_"
+
 // envName returns the environment variable of a flag: PLIMSOLL_ACCOUNTS_MAX.
 func (o *option) envName() string {
-	return "PLIMSOLL_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
 }
 
 // parse reads the environment and then the arguments, which win. It returns flag.ErrHelp
@@ -83,8 +89,10 @@ func (f *flags) parse(args []string, lookupEnv func(string) (string, bool)) erro
 			if err := f.set.Set(o.name, value); err != nil {
 				return fmt.Errorf("%s=%q: %w", o.envName(), value, err)
 			}
+			f.byEnv = append(f.byEnv, o.name)
 		}
 	}
+	f.args = args
 	if err := f.set.Parse(args); err != nil {
 		return err
 	}
@@ -101,6 +109,20 @@ func (f *flags) parse(args []string, lookupEnv func(string) (string, bool)) erro
 		return fmt.Errorf("unexpected argument %q", f.set.Arg(0))
 	}
 	return nil
+}
+
+// source says where the value of a flag comes from.
+func (f *flags) source(name string) string {
+	for _, arg := range f.args {
+		given, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+		if given == name && arg[0] == '-' {
+			return "command line"
+		}
+	}
+	if slices.Contains(f.byEnv, name) {
+		return "environment"
+	}
+	return "default"
 }
 
 // operands returns the names of the operands, each behind a space.

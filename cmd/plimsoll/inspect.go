@@ -46,11 +46,19 @@ type shownLog struct {
 // inspect prints what a data directory holds.
 func inspect(_ context.Context, p *process) int {
 	var dir string
-	var isJSON bool
+	var isJSON, isLiquidations bool
+	var after uint64
 	f := newFlags("inspect", "Prints the snapshots and every committed frame of a data directory, oldest first. The directory is\n"+
 		"not changed and may be in use.")
 	f.operand(&dir, "DIR")
 	f.toggle(&isJSON, option{"json", "", "Prints JSON, an object a line.", "scripts read it."})
+	f.toggle(&isLiquidations, option{
+		"liquidations", "", "Replays instead, and judges each decision of a liquidation by its own figures; exit code 3: one does not hold.",
+		"proof that nobody was liquidated who was safe.",
+	})
+	f.number64(&after, option{
+		"after", "N", "With --liquidations: the seq after which they are judged.", "the log begins with a snapshot, or the rest is known.",
+	})
 	if code, done := p.parse(f); done {
 		return code
 	}
@@ -59,7 +67,12 @@ func inspect(_ context.Context, p *process) int {
 		return p.failed("inspect", err)
 	}
 	i := &inspector{p: p, isJSON: isJSON}
-	if err := i.all(past); err != nil {
+	if isLiquidations {
+		err = i.liquidations(past, after)
+	} else {
+		err = i.all(past)
+	}
+	if err != nil {
 		return p.failed("inspect", err)
 	}
 	return exitDone

@@ -22,7 +22,7 @@ func TestWhatIsAnsweredBeforeRecoveryIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := engine.DefaultConfig()
-	d := newDaemon(&cfg, listener)
+	d := newDaemon(&cfg, listener, nil)
 	d.listen()
 	if status, body := get(t, d.url()+"/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz answers %d %s", status, body)

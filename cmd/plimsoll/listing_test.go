@@ -42,7 +42,7 @@ func newTestDaemon(t *testing.T) *daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDaemon(&cfg, listener)
+	d := newDaemon(&cfg, listener, nil)
 	d.open(e)
 	d.listen()
 	t.Cleanup(func() {

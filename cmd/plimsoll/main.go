@@ -3,6 +3,7 @@
 //	main.go      which verb               daemon.go    engine, names and HTTP as one thing
 //	flags.go     flags and environment    listing.go   a universe as commands
 //	serve*.go    plimsoll serve           keep.go      what a data directory is kept with
+//	access.go    tokens, TLS, limits       notify.go    the service manager
 //	settings.go  what must not change     past.go      a data directory's state as of a place
 //	replay.go, inspect.go, verify.go, backup.go, restore.go, demo*.go, version.go: the other verbs
 package main
@@ -30,10 +31,12 @@ const (
 
 // process is what a verb sees of the world.
 type process struct {
-	args      []string // after the verb
+	args      []string  // after the verb
+	stdin     io.Reader // nil: there is none
 	stdout    io.Writer
 	stderr    io.Writer
 	lookupEnv func(name string) (string, bool)
+	environ   func() []string // nil: nobody can list it
 }
 
 // verb is one thing the binary can do.
@@ -52,15 +55,32 @@ func verbs() []verb {
 		{"verify", "check every checksum, link and state hash of a data directory", verify},
 		{"backup", "copy the snapshots and the frames of a data directory, which may be in use", backup},
 		{"restore", "make a data directory of a backup, as of any place in it", restore},
+		{"check-config", "check flags, environment and files of serve, and print what it would use", checkConfig},
+		{"token", "make a bearer token and its line for --auth-file", token},
 		{"version", "print the version", version},
 	}
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, &process{args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv})
+	ctx, stop := context.WithCancel(context.Background())
+	go endOnSignal(stop)
+	code := run(ctx, &process{
+		args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environ: os.Environ,
+	})
 	stop()
 	os.Exit(code)
+}
+
+// endOnSignal stops the verb on the first signal, and the process on the second: whoever
+// sends one does not want to wait for what is in flight.
+func endOnSignal(stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	<-signals
+	stop()
+	again := <-signals
+	printf(os.Stderr, "plimsoll: %s again: ends at once; what was acknowledged is in the data directory\n", again)
+	os.Exit(exitFault)
 }
 
 // run chooses the verb and returns the exit code. The verb ends when ctx does.
@@ -89,7 +109,7 @@ func run(ctx context.Context, p *process) int {
 func printVerbs(w io.Writer) {
 	printf(w, "Plimsoll: a portfolio-margin risk engine\n\nUsage: plimsoll VERB [flags]\n\n")
 	for _, v := range verbs() {
-		printf(w, "  %-8s  %s\n", v.name, v.about)
+		printf(w, "  %-12s  %s\n", v.name, v.about)
 	}
 	printf(w, "\n'plimsoll VERB --help' gives every flag, its default and why one would change it.\n"+
 		"Exit codes: 0 done, 1 runtime fault, 2 usage, 3 data damaged, 4 cannot listen, 70 storage fault, 71 storage hangs.\n")

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +82,21 @@ func TestExitCodesAndWhereTheTextGoes(t *testing.T) {
 		{name: "unknown detection in the environment", vars: map[string]string{"PLIMSOLL_DETECT": "no"}, args: "replay .", code: exitUsage, stderr: "--detect is bands or sweep"},
 		{name: "unknown detection of verify", args: "verify . --detect x", code: exitUsage, stderr: "--detect is bands or sweep"},
 		{name: "odd ring", args: "serve --ingress-slots 5000", code: exitUsage, stderr: "IngressSlots is 5000, want a power of two"},
+		{name: "key without certificate", args: "serve --tls-key x", code: exitUsage, stderr: "--tls-cert and --tls-key go together"},
+		{name: "client CA without certificate", args: "serve --tls-client-ca x", code: exitUsage, stderr: "--tls-client-ca needs --tls-cert"},
+		{name: "no such certificate", args: "serve --tls-cert /nowhere --tls-key /nowhere", code: exitUsage, stderr: "TLS: certificate /nowhere"},
+		{name: "old TLS", args: "serve --tls-min 1.0", code: exitUsage, stderr: "--tls-min is 1.2 or 1.3"},
+		{name: "no such tokens", args: "serve --auth-file /nowhere", code: exitUsage, stderr: "--auth-file: stat /nowhere"},
+		{name: "burst without a rate", args: "serve --token-burst 3", code: exitUsage, stderr: "--token-burst needs --token-rate"},
+		{name: "negative rate", args: "serve --token-rate -3", code: exitUsage, stderr: "--token-rate, --token-burst are -3, 0"},
+		{name: "no room for a body", args: "serve --body-max 1", code: exitUsage, stderr: "--body-max is 1, want 4096"},
+		{name: "no audit log", args: "serve --data none --listen 127.0.0.1:0 --audit-log /nowhere/x", code: exitUsage, stderr: "--audit-log: open /nowhere/x"},
+		{name: "two faults at once", args: "serve --clock sun --read-timeout 0s", code: exitUsage, stderr: "--read-timeout is 0s"},
+		{name: "token without a name", args: "token", code: exitUsage, stderr: "NAME is missing"},
+		{name: "token with a bad name", args: "token a/b", code: exitUsage, stderr: "the name is"},
+		{name: "token with a bad scope", args: "token a --scopes all", code: exitUsage, stderr: "no scope"},
+		{name: "token with a bad rate", args: "token a --rate -1 --burst 3", code: exitUsage, stderr: "plimsoll token"},
+		{name: "token appended nowhere", args: "token a --append /nowhere/x", code: exitFault, stderr: "no such file"},
 		{name: "no such universe", args: "serve --universe /nowhere.json", code: exitUsage, stderr: "--universe"},
 		{name: "every interface", args: "serve --listen :0", code: exitListen, stderr: "not loopback"},
 		{name: "another interface", args: "serve --listen 0.0.0.0:0", code: exitListen, stderr: "no TLS"},
@@ -99,25 +116,83 @@ func TestExitCodesAndWhereTheTextGoes(t *testing.T) {
 	}
 }
 
+// headInHelp is the first line of a flag in the help of a verb.
+var headInHelp = regexp.MustCompile(`(?m)^  --([a-z0-9-]+)( \S+)?   \(default (.+); (PLIMSOLL_[A-Z0-9_]+)\)$\n      (.+)\n      Why change it: (.+)$`)
+
+// TestEveryFlagSaysItsDefaultAndWhyToChangeIt looks at the help of each verb, and whether the
+// variable that it names reaches the flag: a switch, a number or a time refuses nonsense in it.
 func TestEveryFlagSaysItsDefaultAndWhyToChangeIt(t *testing.T) {
+	t.Parallel()
+	for _, v := range verbs() {
+		code, help, stderr := execute(t.Context(), nil, v.name, "--help")
+		if code != exitDone || stderr != "" || !strings.HasPrefix(help, "Usage: plimsoll "+v.name) {
+			t.Errorf("%s --help: %d %q %q", v.name, code, help, stderr)
+		}
+		heads := headInHelp.FindAllStringSubmatch(help, -1)
+		if got := strings.Count(help, "\n  --"); got != len(heads) {
+			t.Errorf("%s: %d flags, of which %d say default, variable and reason:\n%s", v.name, got, len(heads), help)
+		}
+		for _, h := range heads {
+			name, variable := h[1], h[4]
+			if want := "PLIMSOLL_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")); variable != want {
+				t.Errorf("%s: --%s is set by %s, want %s", v.name, name, variable, want)
+			}
+			for _, sentence := range h[5:] {
+				if len(sentence) < len("A word.") || !strings.HasSuffix(sentence, ".") {
+					t.Errorf("%s: --%s says %q, want a sentence", v.name, name, sentence)
+				}
+			}
+			if !slices.Contains([]string{"", "N", "S", "K", "MS", "MB", "BYTES", "TIME"}, strings.TrimSpace(h[2])) {
+				continue // a text, of which any will do for now: see below
+			}
+			code, _, stderr := execute(t.Context(), map[string]string{variable: "nonsense"}, v.name)
+			if code != exitUsage || !strings.Contains(stderr, variable+`="nonsense"`) {
+				t.Errorf("%s with %s=nonsense: %d %q, want usage", v.name, variable, code, stderr)
+			}
+		}
+	}
+}
+
+func TestEveryFlagCanBeGivenByTheEnvironment(t *testing.T) {
 	t.Parallel()
 	serving, _ := newServeFlags()
 	demoing, _ := newDemoFlags()
-	for _, f := range []*flags{serving, demoing} {
-		var help bytes.Buffer
-		f.printHelp(&help)
+	making, _ := newTokenFlags()
+	for _, f := range []*flags{serving, demoing, making} {
+		vars := map[string]string{}
 		for i := range f.order {
 			o := &f.order[i]
-			head := "--" + o.name + " "
-			if !strings.Contains(help.String(), head) || !strings.Contains(help.String(), "; "+o.envName()+")") {
-				t.Errorf("%s: help lacks %q or %q", f.verb, head, o.envName())
-			}
-			if o.what == "" || o.why == "" || !strings.HasSuffix(o.what, ".") || !strings.HasSuffix(o.why, ".") {
-				t.Errorf("%s: --%s says %q and %q: two sentences are wanted", f.verb, o.name, o.what, o.why)
+			switch _, isBool := f.set.Lookup(o.name).Value.(interface{ IsBoolFlag() bool }); {
+			case isBool:
+				vars[o.envName()] = "true"
+			case o.arg == "TIME":
+				vars[o.envName()] = "7m0s"
+			default:
+				vars[o.envName()] = "7"
 			}
 		}
-		if got, want := strings.Count(help.String(), "Why change it:"), len(f.order); got != want {
-			t.Errorf("%s: %d reasons for %d flags", f.verb, got, want)
+		args := []string{"NAME"}[:len(f.names)]
+		if err := f.parse(args, environment(vars)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range f.order {
+			o := &f.order[i]
+			if got, want := f.set.Lookup(o.name).Value.String(), vars[o.envName()]; got != want || f.source(o.name) != "environment" {
+				t.Errorf("%s: --%s is %q from %s, want %q from %s", f.verb, o.name, got, f.source(o.name), want, o.envName())
+			}
+		}
+	}
+}
+
+// TestServeHasTheFlagsOfTheContract holds the names that scripts are written with.
+func TestServeHasTheFlagsOfTheContract(t *testing.T) {
+	t.Parallel()
+	f, _ := newServeFlags()
+	for _, name := range []string{
+		"listen", "data", "shards", "clock", "universe", "detect", "auth-file", "tls-cert", "tls-key", "tls-client-ca", "insecure",
+	} {
+		if f.set.Lookup(name) == nil {
+			t.Errorf("serve has no --%s", name)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func (p *process) failed(verb string, err error) int {
 // codeOf returns the exit code of an error.
 func codeOf(err error) int {
 	var damage *journal.DamageError
-	if errors.As(err, &damage) || isDivergence(err) {
+	if errors.As(err, &damage) || isDivergence(err) || errors.Is(err, errWrong) || errors.Is(err, errNewer) {
 		return exitDamage
 	}
 	return exitFault

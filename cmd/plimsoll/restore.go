@@ -76,8 +76,8 @@ func openBackup(dir string) (*restorer, error) {
 		return nil, bad(path, "it is no JSON", err)
 	}
 	if r.index.Version > backupVersion {
-		return nil, fmt.Errorf("%s: format version %d is newer than this program, which reads up to %d",
-			path, r.index.Version, backupVersion)
+		return nil, fmt.Errorf("%s: format version %d is %w, which reads up to %d",
+			path, r.index.Version, errNewer, backupVersion)
 	}
 	if sum, err := r.index.Settings.sum(); err != nil || sum != r.index.Settings.CRC32C {
 		return nil, bad(path, "the checksum of the settings is "+sum+", it says "+r.index.Settings.CRC32C, err)

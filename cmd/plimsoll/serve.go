@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"plimsoll/internal/engine"
@@ -26,30 +28,42 @@ type serveOptions struct {
 	logFormat   string
 	accountsMax int
 	keep        keepOptions
+	access      accessOptions
 	cfg         engine.Config // rings and shards
 }
 
 // dataNone is the --data that keeps nothing.
 const dataNone = "none"
 
+// universeEmbedded is the --universe in the binary.
+const universeEmbedded = "embedded"
+
 func newServeFlags() (*flags, *serveOptions) {
 	o := &serveOptions{
-		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: "embedded", clock: "wall", detect: detectBands,
+		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: universeEmbedded, clock: "wall", detect: detectBands,
 		logFormat: "text",
-		keep:      defaultKeep(), cfg: engine.DefaultConfig(),
+		keep:      defaultKeep(), access: defaultAccess(), cfg: engine.DefaultConfig(),
 	}
 	o.cfg.Shards = shardsByCores()
 	o.accountsMax = int(o.cfg.AccountsMax)
-	f := newFlags("serve", "Runs the daemon until SIGINT or SIGTERM. What it has acknowledged is on disk in --data, and a\n"+
-		"restart goes on from there. Exit code 3: the data is damaged, or written by a newer version; 70: the disk\n"+
-		"refused a write; 71: a write hangs. After 70 and 71 start again: the log decides what was written.")
+	f := newFlags("serve", "Runs the daemon until SIGINT or SIGTERM, which let what is in flight finish and take a snapshot; a\n"+
+		"second one ends it at once. What it has acknowledged is on disk in --data, and a restart goes on from there.\n"+
+		"SIGHUP reads tokens and certificates again. Exit code 2: flags, environment or a file they name are wrong;\n"+
+		"3: the data is damaged, or written by a newer version; 4: the address cannot, or must not, be listened on;\n"+
+		"70: the disk refused a write; 71: a write hangs. After 70 and 71 start again: the log decides what was written.")
+	o.addFlags(f)
+	return f, o
+}
+
+// addFlags adds all flags of serve.
+func (o *serveOptions) addFlags(f *flags) {
 	f.text(&o.listen, option{
 		"listen", "HOST:PORT", "Address of the HTTP API.",
-		"another port, port 0 for any free one, or, with --insecure, another interface.",
+		"another port, port 0 for any free one, or another interface, which needs --tls-cert or --insecure.",
 	})
 	f.toggle(&o.insecure, option{
-		"insecure", "", "Allows an address that is not loopback, without TLS or credentials.",
-		"the network itself is trusted; TLS and tokens do not exist yet.",
+		"insecure", "", "Allows an address that is not loopback without TLS: everything, tokens too, is sent in the clear.",
+		"the network itself is trusted, or a proxy on it speaks TLS.",
 	})
 	f.text(&o.data, option{
 		"data", "DIR|none", "Where the journal and the snapshots stand; made when missing. \"none\" keeps nothing.",
@@ -58,7 +72,8 @@ func newServeFlags() (*flags, *serveOptions) {
 	o.addKeepFlags(f)
 	f.text(&o.universe, option{
 		"universe", "FILE|embedded|none", "Markets listed at start: the venue's metaAndAssetCtxs JSON " +
-			"(or an object with metaAndAssetCtxs and spotMeta), the captured ones in the binary, or nothing.",
+			"(or an object with metaAndAssetCtxs and spotMeta), the captured ones in the binary, or nothing. " +
+			"With the embedded ones, and no account yet, a backstop liquidator is opened.",
 		"your own markets, fresher ones, or none when your feed lists them.",
 	})
 	f.text(&o.clock, option{
@@ -72,7 +87,7 @@ func newServeFlags() (*flags, *serveOptions) {
 	addDetectFlag(f, &o.detect)
 	o.addEngineFlags(f)
 	f.text(&o.logFormat, option{"log-format", "text|json", "How log lines are written to stderr.", "\"json\" for log collectors."})
-	return f, o
+	o.access.addFlags(f)
 }
 
 // addEngineFlags adds the flags that shape the pipeline.
@@ -114,31 +129,28 @@ func (o *serveOptions) addEngineFlags(f *flags) {
 	})
 }
 
-// check completes the engine's configuration, and says what is wrong with the flags.
+// check completes the engine's configuration, and says everything that is wrong with the flags.
 func (o *serveOptions) check() error {
+	var faults []error
 	switch o.clock {
 	case "wall":
 		o.cfg.Clock = engine.ClockWall
 	case "commands":
 		o.cfg.Clock = engine.ClockCommands
 	default:
-		return fmt.Errorf("--clock is wall or commands, not %q", o.clock)
-	}
-	if err := detectOf(o.detect, &o.cfg); err != nil {
-		return err
+		faults = append(faults, fmt.Errorf("--clock is wall or commands, not %q", o.clock))
 	}
 	if o.logFormat != "text" && o.logFormat != "json" {
-		return fmt.Errorf("--log-format is text or json, not %q", o.logFormat)
+		faults = append(faults, fmt.Errorf("--log-format is text or json, not %q", o.logFormat))
 	}
 	if o.accountsMax < 1 || uint64(o.accountsMax) >= uint64(risk.NoAccount) {
-		return fmt.Errorf("--accounts-max is %d, want 1 to %d", o.accountsMax, risk.NoAccount-1)
+		faults = append(faults, fmt.Errorf("--accounts-max is %d, want 1 to %d", o.accountsMax, risk.NoAccount-1))
+	} else {
+		o.cfg.AccountsMax = uint32(o.accountsMax)
 	}
-	if err := o.keep.check(); err != nil {
-		return err
-	}
-	o.cfg.AccountsMax = uint32(o.accountsMax)
+	faults = append(faults, detectOf(o.detect, &o.cfg), o.keep.check(), o.access.check())
 	o.cfg.Now = func() int64 { return time.Now().UnixMilli() }
-	return o.cfg.Validate()
+	return errors.Join(append(faults, o.cfg.Validate())...)
 }
 
 // serve runs the daemon.
@@ -154,33 +166,49 @@ func serve(ctx context.Context, p *process) int {
 	if err != nil {
 		return p.misused(f, err)
 	}
-	return o.run(ctx, p, u)
+	x, err := o.access.open()
+	if err != nil {
+		return p.misused(f, err)
+	}
+	return o.run(ctx, p, u, x)
 }
 
 // run listens, recovers, lists, and serves until ctx ends.
-func (o *serveOptions) run(ctx context.Context, p *process, u *universe.Universe) int {
+func (o *serveOptions) run(ctx context.Context, p *process, u *universe.Universe, x *access) int {
 	log := newLog(p, o.logFormat)
-	listener, err := listen(ctx, o.listen, o.insecure)
+	if err := x.openAudit(p.stderr); err != nil {
+		log.Error("cannot start", "error", err)
+		return exitUsage
+	}
+	defer x.close(log)
+	listener, err := listen(ctx, o.listen, o.insecure || x.tls != nil)
 	if err != nil {
 		log.Error("cannot listen", "listen", o.listen, "error", err)
 		return exitListen
 	}
-	d := newDaemon(&o.cfg, listener)
+	d := newDaemon(&o.cfg, listener, x)
+	d.supervisor = newSupervisor(ctx, p, log)
+	defer d.supervisor.close()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from here on: one in the middle of a start ends nothing
+	defer signal.Stop(hangups)
 	o.cfg.OnBandMiss = d.logMiss(log)
 	log.Info("plimsoll starts", "version", versionText(), "url", d.url(), "data", o.data, "shards", o.cfg.Shards,
 		"threads", o.cfg.Threads, "cores", runtime.NumCPU(), "clock", o.clock, "detect", o.detect, "universe", o.universe,
 		"accounts_max", o.accountsMax, "ingress_slots", o.cfg.IngressSlots, "sequence_slots", o.cfg.SequenceSlots,
 		"broadcast_slots", o.cfg.BroadcastSlots, "outbox_slots", o.cfg.OutboxSlots, "tickets", o.cfg.Tickets,
 		"event_history", o.cfg.EventHistory)
-	if o.insecure {
-		log.Warn("no TLS and no credentials: whoever reaches the address may do everything", "listen", o.listen)
-	}
+	x.logStart(log, o.listen)
+	d.supervisor.recovering()
 	d.listen() // /healthz answers while the state is recovered, everything else says not_ready
 	if err := o.open(d, p, log); err != nil {
 		log.Error("cannot start", "data", o.data, "error", errors.Join(err, d.stop()))
 		return codeOf(err)
 	}
 	listed, err := d.loadMissing(u)
+	if err == nil && o.universe == universeEmbedded {
+		err = d.openLiquidator()
+	}
 	if err != nil {
 		log.Error("cannot list the universe", "universe", o.universe, "error", errors.Join(err, d.stop()))
 		return exitFault
@@ -188,7 +216,8 @@ func (o *serveOptions) run(ctx context.Context, p *process, u *universe.Universe
 	d.setReady()
 	log.Info("ready", "listed_now", listed, "tokens", len(u.Tokens), "dexes", len(u.Dexes), "perps", len(u.Perps),
 		"spots", len(u.Spots))
-	return d.wait(ctx, log, &o.keep)
+	d.supervisor.ready(d.engine.Status().Durable)
+	return d.wait(ctx, log, &o.keep, hangups)
 }
 
 // open gives the daemon an engine: a new one, or the one that the data directory holds.
@@ -205,25 +234,43 @@ func (o *serveOptions) open(d *daemon, p *process, log *slog.Logger) error {
 }
 
 // wait runs until the context ends or something fails, and drains.
-func (d *daemon) wait(ctx context.Context, log *slog.Logger, k *keepOptions) int {
+func (d *daemon) wait(ctx context.Context, log *slog.Logger, k *keepOptions, hangups <-chan os.Signal) int {
 	code := exitDone
 	stopKeeping := d.keepSnapshots(k, log)
-	select {
-	case <-ctx.Done():
-		log.Info("draining", "reason", "signal")
-	case <-d.engine.Failed():
-		log.Error("the engine has failed", "error", d.engine.Fault())
-		code = exitFault
-	case err := <-d.served:
-		log.Error("the HTTP server has ended", "error", err)
-		code = exitFault
+	stopWatching := d.supervisor.watch(d.isAlive)
+	for isRunning := true; isRunning; {
+		isRunning = false
+		select {
+		case <-hangups:
+			isRunning = true
+			d.supervisor.reloading()
+			d.access.reload(d.server, log)
+			d.supervisor.ready(d.engine.Status().Durable)
+		case <-ctx.Done():
+			log.Info("draining", "reason", "signal", "longest", drainMax)
+		case <-d.engine.Failed():
+			log.Error("the engine has failed", "error", d.engine.Fault())
+			code = exitFault
+		case err := <-d.served:
+			log.Error("the HTTP server has ended", "error", err)
+			code = exitFault
+		}
 	}
+	d.supervisor.stopping()
 	stopKeeping()
 	if err := d.stop(); err != nil {
 		log.Warn("not everything drained in time", "error", err)
 	}
+	stopWatching()
 	log.Info("stopped", "applied_seq", d.engine.Status().Durable)
 	return code
+}
+
+// isAlive reports whether a read goes through the whole pipeline. One that is turned away
+// because others are in front has met a pipeline that moves, or the next will tell.
+func (d *daemon) isAlive() bool {
+	_, err := d.engine.Read(0, func(*risk.Machine) {})
+	return err == nil || errors.Is(err, engine.ErrBusy)
 }
 
 func newLog(p *process, format string) *slog.Logger {
@@ -238,7 +285,7 @@ func readUniverse(name string) (*universe.Universe, error) {
 	switch name {
 	case "none":
 		return &universe.Universe{}, nil
-	case "embedded":
+	case universeEmbedded:
 		u := universe.Embedded()
 		return &u, nil
 	}
@@ -254,16 +301,15 @@ func readUniverse(name string) (*universe.Universe, error) {
 }
 
 // errNotLoopback says why an address is refused.
-var errNotLoopback = errors.New("the address is not loopback, and there is no TLS and no authentication yet: " +
-	"everybody who reaches it could move money; listen on 127.0.0.1, or say --insecure if the network is trusted")
+var errNotLoopback = errors.New("the address is not loopback, and there is no TLS: everybody on the way could read tokens and " +
+	"move money; give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure if the network is trusted")
 
-// listen opens the address of the HTTP API.
-func listen(ctx context.Context, address string, isInsecure bool) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
+// listen opens the address of the HTTP API. isOpen: it may be one that other machines reach.
+func listen(ctx context.Context, address string, isOpen bool) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, err
 	}
-	if ip := net.ParseIP(host); !isInsecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !isOpen && !isLoopback(address) {
 		return nil, errNotLoopback
 	}
 	var config net.ListenConfig

@@ -46,6 +46,9 @@ func (s settings) sum() (string, error) {
 	return fmt.Sprintf("%08x", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))), err
 }
 
+// errNewer says that a later version has written what is read.
+var errNewer = errors.New("newer than this program")
+
 // readSettings reads the settings of a data directory; os.ErrNotExist when it has none.
 func readSettings(dir string) (s settings, err error) {
 	path := filepath.Join(dir, settingsName)
@@ -63,7 +66,7 @@ func readSettings(dir string) (s settings, err error) {
 		return s, bad("it is no JSON", err)
 	}
 	if s.Version > settingsVersion {
-		return s, fmt.Errorf("%s: format version %d is newer than this program, which reads up to %d", path, s.Version, settingsVersion)
+		return s, fmt.Errorf("%s: format version %d is %w, which reads up to %d", path, s.Version, errNewer, settingsVersion)
 	}
 	if sum, err := s.sum(); err != nil || sum != s.CRC32C {
 		return s, bad("its checksum is "+sum+", it says "+s.CRC32C, err)

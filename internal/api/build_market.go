@@ -196,6 +196,7 @@ func (d *Decoder) rates(f *frame) {
 	d.num(r, fieldReserveFactor, limits, 0)
 	d.pop()
 	d.optional(f, fieldTakeoverWidth, limits, 1, risk.FlagSecond)
+	d.guard(f, limits)
 }
 
 // tokenID reads the venue's 128-bit token id; its low half is what is kept.
@@ -250,14 +251,22 @@ func (d *Decoder) buildListPerp(f *frame) {
 	c.Mode = uint8(d.word(f, fieldMarginMode, "normal", "no_cross", "strict_isolated"))
 	d.optional(f, fieldFundingCap, c, 0, risk.FlagSecond)
 	d.optional(f, fieldOpenInterestCap, c, 1, risk.FlagThird)
-	if f.seen.has(fieldMaxPriceAge) {
-		c.Num[2] = d.integer(f, fieldMaxPriceAge, timeMsMax)
-	}
+	d.guard(f, c)
 	d.each(f, fieldTiers, &element{required: tierFields, allowed: tierFields, build: (*Decoder).tier})
 	if d.err == nil && d.top().Kind != risk.KindPartTiers {
 		d.fail(codeInvalidValue, fieldNames[fieldTiers], "a perp has at least one tier", "")
 	}
 	d.namePart(name)
+}
+
+// guard reads how old the prices of a listing may be, and how far from the last one.
+func (d *Decoder) guard(f *frame, c *risk.Command) {
+	if f.seen.has(fieldMaxPriceAge) {
+		c.Num[2] = d.integer(f, fieldMaxPriceAge, timeMsMax)
+	}
+	if f.seen.has(fieldPriceBand) {
+		d.num(f, fieldPriceBand, c, 3)
+	}
 }
 
 // tier adds tier n to the parts at the end of the group, four to a part.
@@ -282,6 +291,7 @@ func (d *Decoder) buildListSpot(f *frame) {
 	d.index(f, c)
 	d.ref(f, fieldBase, nameToken, placeToken, risk.NoSlot)
 	d.ref(f, fieldQuote, nameToken, placeAccount, risk.NoSlot)
+	d.guard(f, c)
 	d.namePart(name)
 }
 
@@ -317,7 +327,27 @@ func (d *Decoder) buildSetParameters(f *frame) {
 		c.Aux |= risk.ParamMinBorrowOffset
 		d.num(f, fieldMinBorrowOffset, c, 1)
 	}
+	if f.seen.has(fieldLiquidation) {
+		c.Aux |= risk.ParamLiquidation
+		if d.boolean(f, fieldLiquidation) {
+			c.Aux |= risk.ParamLiquidationValue
+		}
+	}
+	d.backstopAccount(f, c)
 	if d.err == nil && c.Aux == 0 {
 		d.fail(codeMissingField, fieldNames[fieldOffsetMode], "set_parameters takes at least one parameter", "")
 	}
+}
+
+// backstopAccount reads the account that takes over what the market does not; null is none.
+func (d *Decoder) backstopAccount(f *frame, c *risk.Command) {
+	if !f.seen.has(fieldBackstopAccount) {
+		return
+	}
+	c.Aux |= risk.ParamBackstopAccount
+	if f.vals[fieldBackstopAccount].kind == kindNull {
+		c.Ref[risk.RefAccount] = risk.NoAccount
+		return
+	}
+	d.ref(f, fieldBackstopAccount, nameAccount, placeAccount, unknownSlot)
 }

@@ -219,7 +219,7 @@ func TestKnownClientAllocatesNothing(t *testing.T) {
 	s := benchServer()
 	ctx := orderRequest()
 	s.Handle(ctx)
-	if n := testing.AllocsPerRun(200, func() { s.client(ctx) }); n != 0 {
+	if n := testing.AllocsPerRun(200, func() { s.client(ctx, nil) }); n != 0 {
 		t.Errorf("a known client allocates %v times, want 0", n)
 	}
 }

@@ -146,6 +146,10 @@ func (s *scenario) run(t *testing.T, ts tallies, u *universe, shards, power int)
 	for copied := range shards { // accounts are dealt to the shards in the order of opening
 		d.must(fed.imported(fmt.Sprintf("account-%d", copied)))
 	}
+	var liquidated []any // what the venue shows is not on its way out
+	if d.info(command{"type": "liquidatable"}, &liquidated); len(liquidated) > 0 {
+		t.Errorf("%s is liquidated: %v", s.capture.name, liquidated)
+	}
 	for copied := range shards {
 		user := fmt.Sprintf("account-%d", copied)
 		want, got := shown{}, shown{}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"net"
+	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -18,38 +20,45 @@ const deadlineSlack = time.Second
 // time, except that a stream of events sets write deadlines while it writes.
 type conn struct {
 	net.Conn
+	limits   *Limits
 	renewed  time.Time // when the deadlines were set; zero: not since a request came in pieces
 	isReq    bool      // fasthttp has seen the first byte of a request and not answered it
-	isPieces bool      // and its readTimeout is running
+	isPieces bool      // and its read timeout is running
+
+	door   *door // nil when nobody counts
+	ip     netip.Addr
+	closed atomic.Bool
+
+	// Who sent the last request; see identify.
+	credential []byte // its header Authorization
+	tokens     *Tokens
+	holder     *apiToken
+	scopes     Scope
 }
 
-// listener wraps what it accepts into conns.
-type listener struct{ net.Listener }
-
-// Accept returns the next connection.
-func (l listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+// Close closes the connection and makes room for another.
+func (c *conn) Close() error {
+	if c.door != nil && c.closed.CompareAndSwap(false, true) {
+		c.door.leave(c.ip)
 	}
-	return &conn{Conn: nc}, nil
+	return c.Conn.Close()
 }
 
 // renew sets the deadlines of an idle connection and of a reply.
 func (c *conn) renew(now time.Time) {
 	c.renewed = now
 	// A deadline that cannot be set is one of a closed connection: the read or write says so.
-	_ = c.Conn.SetReadDeadline(now.Add(idleTimeout))
-	_ = c.Conn.SetWriteDeadline(now.Add(writeTimeout))
+	_ = c.Conn.SetReadDeadline(now.Add(c.limits.Idle))
+	_ = c.Conn.SetWriteDeadline(now.Add(c.limits.Write))
 }
 
 // Read reads. Within a request, which for the first of a connection begins before its first
-// byte, it does so for readTimeout.
+// byte, it does so for the read timeout.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.isReq && !c.isPieces {
 		c.isPieces = true
 		c.renewed = time.Time{}
-		_ = c.Conn.SetReadDeadline(time.Now().Add(readTimeout))
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.limits.Read))
 	}
 	return c.Conn.Read(p)
 }

@@ -29,7 +29,8 @@ func (c *loggedConn) SetWriteDeadline(t time.Time) error {
 
 func TestDeadlinesAreSetWhereTheyMatter(t *testing.T) {
 	log := &loggedConn{}
-	c := &conn{Conn: log}
+	limits := DefaultLimits()
+	c := &conn{Conn: log, limits: &limits}
 	var ctx fasthttp.RequestCtx
 	ctx.Init2(c, quiet{}, false)
 	want := func(when string, read, write []time.Duration) {
@@ -45,9 +46,9 @@ func TestDeadlinesAreSetWhereTheyMatter(t *testing.T) {
 	changed(c, fasthttp.StateActive) // the first request is active before its first byte
 	read()
 	read()
-	want("first request", []time.Duration{readTimeout}, nil)
+	want("first request", []time.Duration{limits.Read}, nil)
 	keep(&ctx, now)
-	want("its reply", []time.Duration{idleTimeout}, []time.Duration{writeTimeout})
+	want("its reply", []time.Duration{limits.Idle}, []time.Duration{limits.Write})
 	for range 10 { // requests in one piece
 		changed(c, fasthttp.StateIdle)
 		read()
@@ -56,9 +57,9 @@ func TestDeadlinesAreSetWhereTheyMatter(t *testing.T) {
 	}
 	want("ten more within the slack", nil, nil)
 	keep(&ctx, now.Add(deadlineSlack+time.Millisecond))
-	want("after the slack", []time.Duration{idleTimeout + deadlineSlack}, []time.Duration{writeTimeout + deadlineSlack})
+	want("after the slack", []time.Duration{limits.Idle + deadlineSlack}, []time.Duration{limits.Write + deadlineSlack})
 	read() // the rest of a request
-	want("a request in pieces", []time.Duration{readTimeout}, nil)
+	want("a request in pieces", []time.Duration{limits.Read}, nil)
 	keep(&ctx, now.Add(deadlineSlack+2*time.Millisecond))
-	want("its reply", []time.Duration{idleTimeout + deadlineSlack}, []time.Duration{writeTimeout + deadlineSlack})
+	want("its reply", []time.Duration{limits.Idle + deadlineSlack}, []time.Duration{limits.Write + deadlineSlack})
 }

@@ -36,6 +36,8 @@ type Decoder struct {
 	prices  priceNames
 	listing int      // fixups that give out slots
 	isDry   bool     // nothing is given out: the body is only simulated
+	granted Scope    // what the sender may do; 0 = nobody asks
+	needed  Scope    // what the commands need, if somebody asks
 	spots   []uint32 // records that list spots, while names are resolved
 
 	follows [fieldCount]field // the field that came after a field last time
@@ -70,6 +72,9 @@ func (d *Decoder) Decode(body []byte, form Form, client uint16) *Error {
 	}
 	if d.err == nil && len(d.groups) == 0 {
 		d.fail(codeEmptyBatch, "", "the body holds no command", "")
+	}
+	if d.needed = 0; d.granted != 0 && d.err == nil {
+		d.judgeScopes()
 	}
 	if d.err != nil {
 		d.records, d.groups = d.records[:0], d.groups[:0]

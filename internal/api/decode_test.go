@@ -73,6 +73,7 @@ func TestEveryCommandOfTheContractDecodes(t *testing.T) {
 		{`{"type":"list_dex","dex":"","index":0,"collateral_token":"USDC"}`, risk.KindListDex, 2},
 		{`{"type":"list_spot","spot":"@107","index":107,"base":"HYPE","quote":"USDC"}`, risk.KindListSpot, 2},
 		{`{"type":"set_parameters","offset_mode":"add","order_margin_basis":"original","hl_compat":true,"rebalance_hourly":false,"max_clock_step":1000,"min_borrow_offset":"20"}`, risk.KindSetParameters, 1},
+		{`{"type":"set_parameters","liquidation":true,"backstop_account":"bob"}`, risk.KindSetParameters, 1},
 		{`{"type":"open_account","account":"carol","mode":"portfolio","master":"bob"}`, risk.KindOpenAccount, 1},
 		{imported(`[{"token":"USDC","total":"-5.5","supplied":"0","borrowed":"5.5","basis":"5","entry_ntl":"0"}]`, `[{"perp":"BTC","size":"-1","entry_notional":"60000","leverage":10,"margin":"isolated","raw_usd":"66000","cum_funding":"-1.5"}]`, `[{"order_id":"1","market":"HYPE/USDC","side":"sell","price":"40","size":"1","orig_size":"2","reduce_only":true,"trigger":{"price":"39","is_market":false,"tpsl":"tp"}}]`), risk.KindImportAccount, 4},
 		{strings.Replace(imported(`[]`, `[]`, `[]`), `"orders"`, `"dexes":[{"dex":"","raw_usd":"1"},{"dex":"xyz","raw_usd":"2"}],"orders"`, 1), risk.KindImportAccount, 3},
@@ -169,6 +170,33 @@ func TestOrderFieldsLandWhereTheMachineReadsThem(t *testing.T) {
 	}
 	if got := d.Records()[0]; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestParametersOfLiquidation: bits and the account of set_parameters, as docs/WIRE.md has them.
+func TestParametersOfLiquidation(t *testing.T) {
+	dir := testDirectory()
+	bob := dir.Account([]byte("bob"))
+	for _, c := range []struct {
+		fields  string
+		aux     uint64
+		account uint32
+	}{
+		{`"liquidation":true`, 1<<7 | 1<<11, 0},
+		{`"liquidation":false`, 1 << 7, 0},
+		{`"backstop_account":"bob"`, 1 << 6, bob},
+		{`"backstop_account":null`, 1 << 6, risk.NoAccount},
+		{`"backstop_account":"nobody"`, 1 << 6, unknownSlot}, // refused by the rules, and not none
+		{`"backstop_account":"bob","liquidation":false`, 1<<6 | 1<<7, bob},
+	} {
+		d := NewDecoder(dir)
+		if err := d.Decode([]byte(`{"type":"set_parameters",`+c.fields+`}`), FormJSON, 0); err != nil {
+			t.Errorf("%s: %v", c.fields, err)
+			continue
+		}
+		if got := d.Records()[0]; got.Aux != c.aux || got.Account() != c.account {
+			t.Errorf("%s: aux %b, account %d, want %b, %d", c.fields, got.Aux, got.Account(), c.aux, c.account)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package api
 
-import "plimsoll/risk"
+import (
+	"strconv"
+
+	"plimsoll/risk"
+)
 
 // appendAccount writes GET /v1/accounts/{account}.
 func appendAccount(dst []byte, seq uint64, v *risk.AccountView, l *listing, dir *Directory) []byte {
@@ -9,6 +13,7 @@ func appendAccount(dst []byte, seq uint64, v *risk.AccountView, l *listing, dir 
 		dst = appendTextField(dst, "master", dir.AccountName(v.Master))
 	}
 	dst = appendBoolField(dst, "halted", v.IsHalted)
+	dst = appendLiquidation(dst, &v.Margin.Liquidation)
 	dst = append(appendKey(dst, "balances"), '[')
 	for i := range v.Balances {
 		dst = appendBalance(appendSep(dst), &v.Balances[i], dir)
@@ -144,19 +149,22 @@ func appendMargin(dst []byte, m *risk.MarginView, l *listing) []byte {
 	dst = appendTextField(dst, "lending_health", lendingHealthName(m.LendingHealth))
 	dst = appendAmountField(dst, "available", m.Available)
 	dst = appendAmountField(dst, "withdrawable", m.Withdrawable)
-	return appendTextField(dst, "liquidation_stage", liquidationStage(m.Health))
+	if m.Liquidation.Stage == risk.LiquidationNone {
+		return append(appendKey(dst, "liquidation_stage"), "null"...)
+	}
+	return appendTextField(dst, "liquidation_stage", m.Liquidation.Stage.String())
 }
 
-// liquidationStage names how far a liquidation has to go: the bands past the line.
-func liquidationStage(h risk.Health) string {
-	switch h {
-	case risk.HealthLiquidatable:
-		return "market"
-	case risk.HealthBackstop:
-		return "backstop"
-	default:
-		return "none"
+// appendLiquidation writes the liquidation of an account that is under way, or null.
+func appendLiquidation(dst []byte, v *risk.LiquidationView) []byte {
+	dst = appendKey(dst, "liquidation")
+	if v.Stage == risk.LiquidationNone {
+		return append(dst, "null"...)
 	}
+	dst = append(strconv.AppendUint(append(appendKey(append(dst, '{'), "number"), '"'), v.Number, 10), '"')
+	dst = appendTextField(dst, "stage", v.Stage.String())
+	dst = appendIntField(dst, "since_ms", v.SinceMs)
+	return append(appendIntField(dst, "next_ms", v.NextMs), '}')
 }
 
 var lendingHealthNames = [...]string{"healthy", "atRisk", "marketLiquidatable", "backstopLiquidatable"}

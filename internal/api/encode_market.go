@@ -22,6 +22,7 @@ func appendToken(dst []byte, t *risk.TokenView, l *listing) []byte {
 	if t.OraclePerp != risk.NoSlot {
 		dst = appendTextField(dst, "oracle_perp", l.dir.MarketName(t.OraclePerp))
 	}
+	dst = appendGuard(dst, t.Class, t.MaxAgeMs, t.Band)
 	return append(appendCaps(dst, t), '}')
 }
 
@@ -83,6 +84,7 @@ func appendPerp(dst []byte, p *risk.PerpView, l *listing) []byte {
 	dst = appendAmountField(dst, "oracle_price", p.OraclePx)
 	dst = appendAmountField(dst, "funding_rate", p.Funding)
 	dst = appendAmountField(dst, "open_interest", p.OpenInterest)
+	dst = appendGuard(dst, p.Class, p.MaxAgeMs, p.Band)
 	dst = append(appendKey(dst, "tiers"), '[')
 	for i := range p.Tiers {
 		dst = appendAmountField(append(appendSep(dst), '{'), "lower_bound", p.Tiers[i].LowerBound)
@@ -99,5 +101,18 @@ func appendSpot(dst []byte, s *risk.SpotView, l *listing) []byte {
 	dst = appendTextField(dst, "base", l.token(s.Base).Name)
 	dst = appendTextField(dst, "quote", l.token(s.Quote).Name)
 	dst = appendBoolField(dst, "halted", s.IsHalted)
-	return append(appendAmountField(dst, "price", s.Px), '}')
+	dst = appendAmountField(dst, "price", s.Px)
+	return append(appendGuard(dst, s.Class, s.MaxAgeMs, s.Band), '}')
+}
+
+// appendGuard writes what a price may be used for, and what its listing says of it.
+func appendGuard(dst []byte, class risk.PriceClass, maxAgeMs int64, band risk.Amount) []byte {
+	dst = appendTextField(dst, "price_class", class.String())
+	if maxAgeMs > 0 {
+		dst = appendIntField(dst, "max_price_age", maxAgeMs)
+	}
+	if band.V.Sign() > 0 {
+		dst = appendAmountField(dst, "price_band", band)
+	}
+	return dst
 }

@@ -44,25 +44,26 @@ const (
 	codeLimitExceeded  = "limit_exceeded"
 	codeInvalidRecord  = "invalid_record" // binary: kind or shape of a group
 
-	codeUnknownAccount   = "unknown_account"       // 404
-	codeUnknownToken     = "unknown_token"         // 404
-	codeNotFound         = "not_found"             // 404
-	codeMethodNotAllowed = "method_not_allowed"    // 405
-	codeBodyTooLarge     = "body_too_large"        // 413
-	codeUnsupportedMedia = "unsupported_media"     // 415
-	codeRingFull         = "ring_full"             // 429
-	codeUnavailable      = "unavailable"           // 503: the engine has stopped
-	codeNotReady         = "not_ready"             // 503
-	codeReadOnly         = "read_only"             // 503: the disk is too full for the journal
-	codeSnapshotRunning  = "snapshot_running"      // 409
-	codeNoJournal        = "no_journal"            // 409: --data none
-	codeInternal         = "internal"              // 500
-	codeHeaderTooLarge   = "header_too_large"      // 431
-	codeTooManyStreams   = "too_many_streams"      // 429
-	codeHistoryGone      = "event_history_passed"  // 410, and as the end of a stream
-	codeCursorAhead      = "event_cursor_ahead"    // 409: of a place not reached
-	codeTooSlow          = "event_reader_too_slow" // as the end of a stream
-	codeShuttingDown     = "shutting_down"         // as the end of a stream
+	codeUnknownAccount     = "unknown_account"       // 404
+	codeUnknownToken       = "unknown_token"         // 404
+	codeNotFound           = "not_found"             // 404
+	codeMethodNotAllowed   = "method_not_allowed"    // 405
+	codeBodyTooLarge       = "body_too_large"        // 413
+	codeUnsupportedMedia   = "unsupported_media"     // 415
+	codeRingFull           = "ring_full"             // 429
+	codeUnavailable        = "unavailable"           // 503: the engine has stopped
+	codeNotReady           = "not_ready"             // 503
+	codeReadOnly           = "read_only"             // 503: the disk is too full for the journal
+	codeSnapshotRunning    = "snapshot_running"      // 409
+	codeNoJournal          = "no_journal"            // 409: --data none
+	codeInternal           = "internal"              // 500
+	codeHeaderTooLarge     = "header_too_large"      // 431
+	codeTooManyConnections = "too_many_connections"  // 503
+	codeTooManyStreams     = "too_many_streams"      // 429
+	codeHistoryGone        = "event_history_passed"  // 410, and as the end of a stream
+	codeCursorAhead        = "event_cursor_ahead"    // 409: of a place not reached
+	codeTooSlow            = "event_reader_too_slow" // as the end of a stream
+	codeShuttingDown       = "shutting_down"         // as the end of a stream
 )
 
 // Limits as errors show them.
@@ -75,8 +76,6 @@ const (
 	limitNames    = "price_names_max=1024"
 	limitGroup    = "group_max=4096 records"
 	limitTiers    = "tiers_max=8"
-	limitBody     = "body_bytes_max=8388608"
-	limitHeader   = "header_bytes_max=16384"
 	limitClients  = "clients_max=1024"
 	limitStreams  = "event_streams_max=256"
 	limitNearest  = "nearest_max=1000"
@@ -88,7 +87,6 @@ var (
 	_ = [1]struct{}{}[risk.TiersMax-8]    // limitTiers
 	_ = [1]struct{}{}[depthMax-6]         // limitDepth
 	_ = [1]struct{}{}[commandsMax-8192]   // limitCommands
-	_ = [1]struct{}{}[bodyBytesMax-8388608]
 )
 
 // step is one part of the path to the value being read: a field name or an index.

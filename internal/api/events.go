@@ -37,7 +37,7 @@ func (c eventCursor) appendID(dst []byte) []byte {
 //	neither             what follows the last command acknowledged
 //	?account=NAME       events of this account alone
 //	?types=A,B          events of these types alone
-func (s *Server) events(ctx *fasthttp.RequestCtx) {
+func (s *Server) events(ctx *fasthttp.RequestCtx, holder *apiToken) {
 	at, isFresh, fault := s.eventStart(ctx)
 	var filter eventFilter
 	if fault == nil {
@@ -66,7 +66,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	}
 	t := newStream(s, reader, at, filter)
 	t.isLines = bytes.Contains(ctx.Request.Header.Peek("Accept"), []byte("application/x-ndjson"))
-	t.isFresh = isFresh
+	t.isFresh, t.holder = isFresh, holder
 	head := t.header(ctx)
 	if isHead {
 		return

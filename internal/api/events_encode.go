@@ -45,7 +45,9 @@ func appendEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 		} else if e.Account == risk.NoAccount {
 			dst = appendTextField(dst, "market", dir.MarketName(e.Market))
 		}
-	case risk.EventOrderReleased, risk.EventPriceStale:
+	case risk.EventPriceStale, risk.EventPriceFresh:
+		dst = appendPriceEvent(dst, e, dir)
+	case risk.EventOrderReleased:
 		dst = appendOrderEvent(dst, e, dir)
 	default:
 		dst = appendLiquidationEvent(dst, e, dir)
@@ -67,6 +69,21 @@ func appendOrderEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 	return dst
 }
 
+// appendPriceEvent writes which price is stale or fresh again, and when it was given: of a perp
+// its mark, of a spot market its price, of a token its borrow oracle price.
+func appendPriceEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
+	if e.Market != risk.NoSlot {
+		dst = appendTextField(dst, "market", dir.MarketName(e.Market))
+	} else {
+		dst = appendTextField(dst, "token", dir.TokenName(e.Token))
+	}
+	dst = appendAmountField(dst, "price", risk.Amount{V: e.Amount, Decimals: e.Decimals})
+	if e.OrderLo > 0 {
+		dst = appendUintField(dst, "price_time", e.OrderLo)
+	}
+	return dst
+}
+
 // appendLiquidationEvent writes what belongs to a liquidation: its number, the market with side
 // and size or the token with an amount, and why. A size below zero is one sold.
 func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
@@ -84,11 +101,13 @@ func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 		dst = appendTextField(dst, "token", token)
 	}
 	switch {
-	case e.Kind == risk.EventLiquidationStarted:
+	case e.Kind == risk.EventLiquidationStarted, e.Kind == risk.EventLiquidationStep:
 		dst = appendAmountField(dst, "liquidation_value", amount)
 		dst = appendAmountField(dst, "requirement", after)
-		dst = appendTextField(dst, "from", e.From.String())
-		dst = appendTextField(dst, "to", e.To.String())
+		if e.Kind == risk.EventLiquidationStarted {
+			dst = appendTextField(dst, "from", e.From.String())
+			dst = appendTextField(dst, "to", e.To.String())
+		}
 	case e.Kind == risk.EventLiquidationEnded:
 		dst = appendTextField(dst, "from", e.From.String())
 		dst = appendTextField(dst, "to", e.To.String())
@@ -103,12 +122,22 @@ func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 			amount.V = e.Amount.Neg()
 		}
 		dst = appendAmountField(dst, "size", amount)
+		dst = appendAmountField(dst, liquidationPrice(e.Kind), risk.Amount{V: e.Amount2, Decimals: risk.SzDecimalsMax - e.Decimals})
 	}
-	if e.Kind == risk.EventADL { // closed against the account whose loss it is
+	if e.Kind == risk.EventADL || e.Rule == risk.RuleShared { // against the account whose loss it is
 		dst = appendTextField(dst, "against", dir.AccountName(uint32(e.OrderLo))) //nolint:gosec // a slot
 	}
 	if e.Rule != risk.RuleNone {
 		dst = appendTextField(dst, "reason", e.Rule.String())
 	}
 	return dst
+}
+
+// liquidationPrice names the price of a liquidation event: that at which a position changed
+// hands, or the mark when an order was asked for.
+func liquidationPrice(kind risk.EventKind) string {
+	if kind == risk.EventLiquidationOrder {
+		return "mark_price"
+	}
+	return "price"
 }

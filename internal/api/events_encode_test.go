@@ -49,32 +49,40 @@ func TestEventsOnTheWire(t *testing.T) {
 			`"account":"crowd-0","market":"BTC","order_id":"9","size":"0.5"`,
 		},
 		{
-			risk.Event{Kind: risk.EventLiquidationStarted, Account: first, Market: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(9), Amount2: i128(10), To: risk.HealthLiquidatable},
-			`"account":"crowd-0","liquidation":"3","token":"USDC","liquidation_value":"9.0","requirement":"10.0","from":"idle","to":"liquidatable"`,
+			risk.Event{Kind: risk.EventLiquidationStarted, Account: first, Market: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(9), Amount2: i128(10), Rule: risk.RuleMaintenance, To: risk.HealthLiquidatable},
+			`"account":"crowd-0","liquidation":"3","token":"USDC","liquidation_value":"9.0","requirement":"10.0","from":"idle","to":"liquidatable","reason":"maintenance_margin"`,
 		},
 		{
-			risk.Event{Kind: risk.EventLiquidationOrder, Account: first, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(-25), Decimals: 1, Rule: risk.RuleMaintenance},
-			`"account":"crowd-0","liquidation":"3","market":"BTC","side":"sell","size":"2.5","reason":"maintenance_margin"`,
+			risk.Event{Kind: risk.EventLiquidationStep, Account: first, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(9), Amount2: i128(10), Rule: risk.RuleIsolatedMaintenance},
+			`"account":"crowd-0","liquidation":"3","market":"BTC","token":"USDC","liquidation_value":"9.0","requirement":"10.0","reason":"isolated_maintenance_margin"`,
+		},
+		{
+			risk.Event{Kind: risk.EventLiquidationOrder, Account: first, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(-25), Amount2: i128(60000_00001), Decimals: 1, Rule: risk.RuleMaintenance},
+			`"account":"crowd-0","liquidation":"3","market":"BTC","side":"sell","size":"2.5","mark_price":"60000.00001","reason":"maintenance_margin"`,
 		},
 		{
 			risk.Event{Kind: risk.EventLiquidationEnded, Account: first, Market: wide, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, From: risk.HealthLiquidatable, To: risk.HealthHealthy},
 			`"account":"crowd-0","liquidation":"3","from":"liquidatable","to":"healthy"`,
 		},
 		{
-			risk.Event{Kind: risk.EventBackstopTakeover, Account: first, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(2), Rule: risk.RuleBackstop},
-			`"account":"crowd-0","liquidation":"3","market":"BTC","side":"buy","size":"2.0","reason":"backstop"`,
+			risk.Event{Kind: risk.EventBackstopTakeover, Account: first, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(2), Amount2: i128(5), Decimals: 6, Rule: risk.RuleBackstop},
+			`"account":"crowd-0","liquidation":"3","market":"BTC","side":"buy","size":"0.000002","price":"5.0","reason":"backstop"`,
 		},
 		{
 			risk.Event{Kind: risk.EventBackstopTakeover, Account: first, Market: wide, Amount: i128(2), Rule: risk.RulePartialBorrow},
 			`"account":"crowd-0","token":"USDC","amount":"2.0","reason":"partial_borrow"`,
 		},
 		{
-			risk.Event{Kind: risk.EventADL, Account: first, Token: wide, OrderLo: uint64(second), Amount: i128(-2), Rule: risk.RuleNegative},
-			`"account":"crowd-0","market":"BTC","side":"sell","size":"2.0","against":"crowd-1","reason":"negative_equity"`,
+			risk.Event{Kind: risk.EventADL, Account: first, Token: wide, OrderLo: uint64(second), Amount: i128(-2), Amount2: i128(5), Rule: risk.RuleNegative},
+			`"account":"crowd-0","market":"BTC","side":"sell","size":"2.0","price":"0.000005","against":"crowd-1","reason":"negative_equity"`,
 		},
 		{
 			risk.Event{Kind: risk.EventLossCovered, Account: first, Market: wide, Amount: i128(2), Amount2: i128(3), Rule: risk.RuleBuffer},
 			`"account":"crowd-0","token":"USDC","amount":"2.0","loss":"3.0","reason":"buffer"`,
+		},
+		{
+			risk.Event{Kind: risk.EventLossCovered, Account: first, Market: wide, OrderLo: uint64(second), Amount: i128(2), Amount2: i128(3), Rule: risk.RuleShared},
+			`"account":"crowd-0","token":"USDC","amount":"2.0","loss":"3.0","against":"crowd-1","reason":"shared"`,
 		},
 	} {
 		c.e.Seq, c.e.N, c.e.TimeMs = 5, 2, 9

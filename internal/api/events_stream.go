@@ -21,6 +21,7 @@ type stream struct {
 	filter eventFilter
 	wake   chan struct{} // holds one token; the herald's
 	gone   chan struct{} // closed when the peer has hung up
+	holder *apiToken     // whose it is, where tokens are needed
 	conn   net.Conn
 
 	at        eventCursor // the last event sent or left out
@@ -107,8 +108,12 @@ func (t *stream) step() bool {
 		t.begin()
 		switch {
 		case err != nil:
+			t.server.meter.dropped.Add(1)
 			t.end(codeHistoryGone, "the events that follow this cursor were overwritten before you read them: read the accounts, "+
 				"then follow from their seq")
+			return false
+		case t.server.isRevoked(t.holder):
+			t.end(codeUnauthorized, "the token that this stream was opened with has been taken away")
 			return false
 		case count > 0:
 			t.append(t.events[:count])
@@ -130,6 +135,7 @@ func (t *stream) step() bool {
 		}
 		if t.isLate() {
 			t.begin()
+			t.server.meter.dropped.Add(1)
 			t.end(codeTooSlow, "you do not keep up with the events: resume from this cursor, soon")
 			return false
 		}
@@ -241,7 +247,7 @@ func (t *stream) send() bool {
 	return t.write()
 }
 
-// write writes out. A reader that takes nothing for writeTimeout has stopped reading: it
+// write writes out. A reader that takes nothing for the write timeout has stopped reading: it
 // cannot be told either.
 func (t *stream) write() bool {
 	t.sentAt = time.Now()
@@ -250,7 +256,7 @@ func (t *stream) write() bool {
 		_ = t.conn.SetWriteDeadline(t.sentAt.Add(eventEndTimeout))
 	case t.sentAt.Sub(t.deadline) > deadlineSlack:
 		t.deadline = t.sentAt
-		_ = t.conn.SetWriteDeadline(t.sentAt.Add(writeTimeout))
+		_ = t.conn.SetWriteDeadline(t.sentAt.Add(t.server.limits.Write))
 	}
 	_, err := t.conn.Write(t.out)
 	return err == nil

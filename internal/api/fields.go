@@ -84,6 +84,7 @@ const (
 	fieldFundingCap
 	fieldOpenInterestCap
 	fieldMaxPriceAge
+	fieldPriceBand
 	fieldSpot
 	fieldQuote
 	fieldOffsetMode
@@ -97,6 +98,7 @@ const (
 	fieldStartTime
 	fieldEndTime
 	fieldAggregateByTime
+	fieldBackstopAccount
 	fieldCount
 )
 
@@ -110,9 +112,9 @@ var fieldNames = [fieldCount]string{
 	"borrowable", "supply_cap", "borrow_cap", "user_supply_cap", "user_borrow_cap", "rate", "base",
 	"slope", "kink", "reserve_factor", "takeover_width", "full_name", "token_id", "oracle_perp", "dex",
 	"collateral_token", "tiers", "lower_bound", "max_leverage", "margin_mode", "funding_cap",
-	"open_interest_cap", "max_price_age", "spot", "quote", "offset_mode", "order_margin_basis",
+	"open_interest_cap", "max_price_age", "price_band", "spot", "quote", "offset_mode", "order_margin_basis",
 	"hl_compat", "rebalance_hourly", "max_clock_step", "min_borrow_offset", "user", "coin", "startTime",
-	"endTime", "aggregateByTime",
+	"endTime", "aggregateByTime", "backstop_account",
 }
 
 var fieldTable = newWordTable(fieldNames[:])

@@ -14,6 +14,8 @@ type infoRequest struct {
 	dex   []byte
 	token uint32
 	id    uint32
+	start int64 // of the time asked for, ms, with end
+	end   int64
 	has   mask
 }
 
@@ -40,6 +42,7 @@ func (d *Decoder) decodeInfo(body []byte, r *infoRequest) *Error {
 		if f.seen.has(fieldID) {
 			r.id = uint32(d.integer(f, fieldID, 1<<32-1))
 		}
+		r.start, r.end = d.infoTime(f, fieldStartTime, 0), d.infoTime(f, fieldEndTime, timeMsMax)
 	}
 	if d.err != nil {
 		d.err.Status = http.StatusUnprocessableEntity
@@ -55,6 +58,14 @@ func (d *Decoder) infoText(f *frame, id field) []byte {
 	return d.str(f, id)
 }
 
+// infoTime reads an optional time; null counts as absent.
+func (d *Decoder) infoTime(f *frame, id field, otherwise int64) int64 {
+	if !f.seen.has(id) || f.vals[id].kind == kindNull {
+		return otherwise
+	}
+	return d.integer(f, id, timeMsMax)
+}
+
 // failInfo is how the venue refuses a type it does not know.
 func failInfo(code, message, at string) *Error {
 	return &Error{Status: http.StatusUnprocessableEntity, Code: code, Message: message, Field: at}
@@ -65,6 +76,9 @@ func failInfo(code, message, at string) *Error {
 func (s *Server) infoReply(dst []byte, r *infoRequest) (reply []byte, seq uint64, fault *Error) {
 	if needsUser(r.kind) {
 		return s.infoUser(dst, r)
+	}
+	if string(r.kind) == "fundingHistory" {
+		return s.infoFundingHistory(dst, r)
 	}
 	l, err := s.readListing()
 	if err != nil {
@@ -113,6 +127,8 @@ func (s *Server) infoReply(dst []byte, r *infoRequest) (reply []byte, seq uint64
 			}
 		}
 		dst = append(dst, ']')
+	case "liquidatable":
+		return s.infoLiquidatable(dst, l)
 	case "exchangeStatus":
 		dst = appendIntField(append(dst, '{'), "time", l.timeMs)
 		dst = append(appendKey(dst, "specialStatuses"), "null}"...)
@@ -138,7 +154,8 @@ func (s *Server) infoReserve(dst []byte, l *listing, r *infoRequest) ([]byte, ui
 func needsUser(kind []byte) bool {
 	switch string(kind) {
 	case "clearinghouseState", "spotClearinghouseState", "borrowLendUserState", "userAbstraction",
-		"activeAssetData", "openOrders", "frontendOpenOrders", "subAccounts":
+		"activeAssetData", "openOrders", "frontendOpenOrders", "subAccounts",
+		"userFunding", "userBorrowLendInterest", "userNonFundingLedgerUpdates":
 		return true
 	default:
 		return false
@@ -156,8 +173,11 @@ func (s *Server) infoUser(dst []byte, r *infoRequest) (reply []byte, seq uint64,
 		return dst, 0, unavailable(err)
 	}
 	slot := s.dir.Account(r.user)
-	if string(r.kind) == "activeAssetData" {
+	switch string(r.kind) {
+	case "activeAssetData":
 		return s.infoActiveAsset(dst, r, slot)
+	case "userFunding", "userBorrowLendInterest", "userNonFundingLedgerUpdates":
+		return s.infoUserHistory(dst, r, slot)
 	}
 	v := s.views.Get().(*risk.AccountView)
 	defer s.views.Put(v)

@@ -137,6 +137,12 @@ func (s *Server) readListing() (*listing, error) {
 
 // copyFrom copies everything but the open interest of other shards. It runs on shard 0.
 func (l *listing) copyFrom(m *risk.Machine, sums []risk.Totals) {
+	l.copyTokens(m, sums)
+	l.perps, l.spots, l.dexes = m.ReadPerps(), m.ReadSpots(), m.ReadDexes()
+}
+
+// copyTokens copies the tokens and their pools. It runs on shard 0.
+func (l *listing) copyTokens(m *risk.Machine, sums []risk.Totals) {
 	if len(sums) < m.PoolCount() { // a pool was listed since: count our own shard's part
 		sums = append(sums, m.ReadTotals(nil)[len(sums):]...)
 	}
@@ -148,7 +154,6 @@ func (l *listing) copyFrom(m *risk.Machine, sums []risk.Totals) {
 		}
 		l.tokens = append(l.tokens, t)
 	}
-	l.perps, l.spots, l.dexes = m.ReadPerps(), m.ReadSpots(), m.ReadDexes()
 }
 
 // readSums returns the pool sums over all shards and the open interest by perp slot.

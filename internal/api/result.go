@@ -45,6 +45,9 @@ func appendResult(dst []byte, d *Decoder, i int, r *engine.Result) []byte {
 	if r.UnknownOrder {
 		dst = append(dst, `,"unknown_order":true`...)
 	}
+	if r.UnknownLiquidation {
+		dst = append(dst, `,"unknown_liquidation":true`...)
+	}
 	if group := d.Group(i); r.Reason != risk.ReasonNone {
 		dst = appendRefusal(appendKey(dst, "error"), d, i, r)
 	} else if group[0].Kind == risk.KindOpenAccount || group[0].Kind == risk.KindImportAccount {
@@ -67,7 +70,12 @@ func appendRefusal(dst []byte, d *Decoder, i int, r *engine.Result) []byte {
 		dst = append(dst, ": "...)
 	}
 	dst = append(dst, reasonText(r.Reason)...)
-	if r.HasAmounts {
+	switch {
+	case r.Rule == risk.RulePriceBand:
+		dst = append(dst, ", and within price_band of the last while that is fresh: "...)
+		dst = fixedpoint.AppendDecimal128(dst, r.Available, r.Decimals)
+		dst = append(dst, " is the nearest taken"...)
+	case r.HasAmounts:
 		dst = append(dst, ": "...)
 		dst = fixedpoint.AppendDecimal128(dst, r.Required, r.Decimals)
 		dst = append(dst, " is needed, "...)
@@ -107,6 +115,8 @@ func (d *Decoder) culprit(i int, r *engine.Result) (at string, text []byte) {
 			}
 		} else if c.Kind == risk.KindOpenAccount && r.Reason == risk.ReasonUnknownAccount {
 			id = fieldMaster
+		} else if c.Kind == risk.KindSetParameters {
+			id = fieldBackstopAccount
 		}
 	case risk.ReasonDuplicateOrderID, risk.ReasonUnknownOrder:
 		id = fieldOrderID
@@ -189,7 +199,9 @@ func numberField(kind risk.Kind, i int) field {
 	case risk.KindListToken:
 		return tokenNumbers[min(i, len(tokenNumbers)-1)]
 	case risk.KindListPerp:
-		numbers = [4]field{fieldFundingCap, fieldOpenInterestCap, fieldMaxPriceAge, fieldCount}
+		numbers = [4]field{fieldFundingCap, fieldOpenInterestCap, fieldMaxPriceAge, fieldPriceBand}
+	case risk.KindListSpot:
+		numbers = [4]field{fieldCount, fieldCount, fieldMaxPriceAge, fieldPriceBand}
 	case risk.KindSetParameters:
 		numbers = [4]field{fieldMaxClockStep, fieldMinBorrowOffset, fieldCount, fieldCount}
 	case risk.KindDeposit, risk.KindWithdraw, risk.KindTransfer, risk.KindSupply, risk.KindUnsupply,
@@ -212,7 +224,8 @@ func numberField(kind risk.Kind, i int) field {
 // from risk.FieldRates and risk.FieldLimits on.
 var tokenNumbers = [...]field{
 	fieldSupplyCap, fieldBorrowCap, fieldUserSupplyCap, fieldUserBorrowCap,
-	fieldLTV, fieldBase, fieldSlope, fieldKink, fieldReserveFactor, fieldTakeoverWidth, fieldCount,
+	fieldLTV, fieldBase, fieldSlope, fieldKink, fieldReserveFactor, fieldTakeoverWidth,
+	fieldMaxPriceAge, fieldPriceBand, fieldCount,
 }
 
 // reasonText is the sentence of a refusal, without the amounts.

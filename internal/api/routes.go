@@ -104,6 +104,11 @@ func (s *Server) listed(ctx *fasthttp.RequestCtx, path string) {
 
 // pool answers GET /v1/pools/{token}.
 func (s *Server) pool(ctx *fasthttp.RequestCtx, name []byte) {
+	name, part, isPart := bytes.Cut(name, []byte("/"))
+	if isPart {
+		s.poolHistory(ctx, name, part)
+		return
+	}
 	l, err := s.readListing()
 	if err != nil {
 		s.fail(ctx, unavailable(err))
@@ -172,7 +177,7 @@ func (s *Server) unready() error {
 // isAnsweredClosed reports whether a route is answered before there is an engine.
 func isAnsweredClosed(path []byte) bool {
 	switch string(path) {
-	case "/", "/healthz", "/readyz":
+	case "/", "/healthz", "/readyz", "/metrics", "/openapi.json":
 		return true
 	default:
 		return false
@@ -197,5 +202,8 @@ GET  /v1/events?after=SEQ&account=&types=A,B   server-sent events, or lines (Acc
 GET  /v1/status                                how far each stage is, last snapshot, last recovery
 POST /v1/snapshot                              writes a snapshot now
 GET  /healthz /readyz                          alive; ready to answer
+GET  /metrics                                  counters, gauges and histograms for Prometheus
+GET  /openapi.json                             all of this as an OpenAPI 3.1 document
+GET  /debug/pprof/{profile}                    profiles of the process: admin, or from this machine
 POST /info                                     reads in the shape of Hyperliquid's API
 `

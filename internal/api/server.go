@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,6 +28,14 @@ type Config struct {
 	Version    string       // shown by GET /v1/status
 	Ready      func() error // why the daemon is not ready, or nil
 
+	Tokens *Tokens      // who may do what; nil: everybody may do everything
+	TLS    *tls.Config  // nil: none
+	Limits Limits       // fields that are zero have their defaults
+	Audit  *slog.Logger // takes a line for each action of scope admin; nil: none
+
+	Slow   *slog.Logger  // takes a line for slow commands; nil: none
+	SlowOf time.Duration // from when on commands are slow; 0 = SlowDefault
+
 	FreeLowBytes uint64 // free space below which the journal takes nothing: for messages; 0 = not told
 }
 
@@ -38,6 +49,20 @@ type Server struct {
 	ready      func() error
 	freeLow    uint64 // bytes
 	http       *fasthttp.Server
+
+	guard  *guard // nil: everybody may do everything
+	audit  audit
+	limits Limits
+	door   door
+	tls    *tls.Config // nil: none
+
+	telemetry telemetry // engine, or nil
+	meter     httpMeter
+	slow      slowLog
+	slowNs    int64 // from when on commands are slow
+	passes    totalsKeeper
+	document  func() []byte // the contract
+	made      time.Time
 
 	listings  listingCache
 	requests  sync.Pool     // of *request
@@ -58,6 +83,7 @@ type request struct {
 	results []engine.Result
 	reply   []byte
 	info    infoRequest
+	trace   engine.Trace
 }
 
 // NewServer returns a server that does not listen yet.
@@ -66,14 +92,16 @@ func NewServer(cfg *Config) *Server {
 		engine: cfg.Engine, dir: cfg.Directory, shards: cfg.Shards, version: cfg.Version, ready: cfg.Ready,
 		clientsMax: min(cfg.ClientsMax, clientsMax), freeLow: cfg.FreeLowBytes, closing: make(chan struct{}),
 	}
+	s.limits, s.tls, s.audit.log = cfg.Limits.orDefaults(), cfg.TLS, cfg.Audit
+	s.door = door{all: s.limits.Connections, perIP: s.limits.ConnectionsPerIP, byIP: map[netip.Addr]int{}}
 	s.requests.New = func() any { return &request{decoder: NewDecoder(s.dir)} }
 	s.views.New = func() any { return new(risk.AccountView) }
 	s.http = &fasthttp.Server{
 		Handler:                      s.Handle,
-		ErrorHandler:                 s.handleFault,
-		Concurrency:                  connectionsMax,
-		ReadBufferSize:               headerBytesMax,
-		MaxRequestBodySize:           bodyBytesMax,
+		ErrorHandler:                 s.refuseFault,
+		Concurrency:                  s.limits.Connections + 1, // the door turns away before
+		ReadBufferSize:               s.limits.HeaderBytes,
+		MaxRequestBodySize:           s.limits.BodyBytes,
 		ConnState:                    changed, // and so no timeouts here: see conn
 		NoDefaultDate:                true,
 		NoDefaultServerHeader:        true, // 80 ns a request that tell nobody anything
@@ -81,6 +109,12 @@ func NewServer(cfg *Config) *Server {
 		CloseOnShutdown:              true,
 		Logger:                       quiet{},
 	}
+	if cfg.Tokens != nil {
+		s.guard = new(guard)
+		s.guard.tokens.Store(cfg.Tokens)
+		s.http.HeaderReceived = s.glance
+	}
+	s.watch(cfg)
 	if cfg.Engine != nil {
 		s.isOpen.Store(true)
 	}
@@ -93,7 +127,7 @@ func (s *Server) Open(e Engine) {
 	if s.isOpen.Load() {
 		panic("api: BUG: Open of an open server")
 	}
-	s.engine = e
+	s.setEngine(e)
 	s.isOpen.Store(true)
 }
 
@@ -105,7 +139,7 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 
 // Serve answers requests from l until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) }
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l, s}) }
 
 // Shutdown ends event streams, lets requests in flight finish, and stops listening.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -114,17 +148,24 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.endStreams()
 	})
 	err := s.http.ShutdownWithContext(ctx)
-	return errors.Join(err, s.awaitStreams(ctx))
+	return errors.Join(err, s.awaitStreams(ctx), s.passes.end(ctx))
 }
 
 // DropListings forgets what is kept of listings; whoever applies listings that did not
 // come through this server calls it.
 func (s *Server) DropListings() { s.listings.drop() }
 
-// Handle answers one request.
-func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
+// handle answers one request; Handle counts it as well.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	keep(ctx, ctx.Time())
 	path := ctx.Path()
+	var holder *apiToken
+	if s.guard != nil {
+		var ok bool
+		if holder, ok = s.authorize(ctx, path); !ok {
+			return
+		}
+	}
 	if !s.isOpen.Load() && !isAnsweredClosed(path) { // pairs with Store in Open
 		s.fail(ctx, notReady(errRecovering))
 		return
@@ -132,7 +173,7 @@ func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 	switch string(path) {
 	case "/v1/commands":
 		if allow(ctx, s, "POST") {
-			s.commands(ctx)
+			s.commands(ctx, holder)
 		}
 	case "/info":
 		if allow(ctx, s, "POST") {
@@ -152,7 +193,7 @@ func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 		}
 	case "/v1/events":
 		if allow(ctx, s, "GET") {
-			s.events(ctx)
+			s.events(ctx, holder)
 		}
 	case "/v1/status":
 		if allow(ctx, s, "GET") {
@@ -160,26 +201,38 @@ func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 		}
 	case "/v1/snapshot":
 		if allow(ctx, s, "POST") {
-			s.snapshot(ctx)
+			s.audited(ctx, holder, s.snapshot)
+		}
+	case "/metrics":
+		if allow(ctx, s, "GET") {
+			s.metrics(ctx)
+		}
+	case "/openapi.json":
+		if allow(ctx, s, "GET") {
+			s.contract(ctx)
 		}
 	case "/healthz", "/readyz", "/":
 		if allow(ctx, s, "GET") {
 			s.plain(ctx, string(path))
 		}
 	default:
-		s.handleNamed(ctx, path)
+		s.handleNamed(ctx, path, holder)
 	}
 }
 
 // handleNamed answers the routes that carry a name.
-func (s *Server) handleNamed(ctx *fasthttp.RequestCtx, path []byte) {
-	const accounts, pools = "/v1/accounts/", "/v1/pools/"
+func (s *Server) handleNamed(ctx *fasthttp.RequestCtx, path []byte, holder *apiToken) {
+	const accounts, pools, profiles = "/v1/accounts/", "/v1/pools/", "/debug/pprof/"
 	switch {
 	case len(path) > len(accounts) && string(path[:len(accounts)]) == accounts:
 		s.account(ctx, path[len(accounts):])
 	case len(path) > len(pools) && string(path[:len(pools)]) == pools:
 		if allow(ctx, s, "GET") {
 			s.pool(ctx, path[len(pools):])
+		}
+	case len(path) > len(profiles) && string(path[:len(profiles)]) == profiles:
+		if allow(ctx, s, "GET") {
+			s.audited(ctx, holder, func(ctx *fasthttp.RequestCtx) { s.profile(ctx, string(path[len(profiles):])) })
 		}
 	default:
 		s.fail(ctx, &Error{
@@ -208,29 +261,36 @@ func allow(ctx *fasthttp.RequestCtx, s *Server, method string) bool {
 }
 
 // commands answers POST /v1/commands.
-func (s *Server) commands(ctx *fasthttp.RequestCtx) {
+func (s *Server) commands(ctx *fasthttp.RequestCtx, holder *apiToken) {
 	form, ok := s.form(ctx)
 	if !ok {
 		return
 	}
-	client, ok := s.client(ctx)
+	client, ok := s.client(ctx, holder)
 	if !ok {
 		return
 	}
 	r := s.requests.Get().(*request)
 	defer s.requests.Put(r)
+	r.decoder.granted = s.granted(holder)
 	if fault := r.decoder.Decode(ctx.PostBody(), form, client); fault != nil {
-		s.fail(ctx, fault)
+		s.refuse(ctx, holder, r.decoder, fault)
 		return
 	}
 	count := r.decoder.Commands()
+	if holder != nil {
+		holder.owner.rate.overdraw(count - 1)
+	}
 	if cap(r.results) < count {
 		r.results = make([]engine.Result, count)
 	}
 	r.results = r.results[:count]
 	if err := s.submit(r); err != nil {
-		s.fail(ctx, s.refused(err))
+		s.refuse(ctx, holder, r.decoder, s.refused(err))
 		return
+	}
+	if r.decoder.needed&ScopeAdmin != 0 && s.audit.log != nil {
+		s.auditResults(ctx, holder, r.decoder, r.results)
 	}
 	r.reply = appendResults(r.reply[:0], r.decoder, r.results)
 	status := http.StatusOK
@@ -238,6 +298,9 @@ func (s *Server) commands(ctx *fasthttp.RequestCtx) {
 		status = http.StatusUnprocessableEntity
 	}
 	s.reply(ctx, status, r.reply, r.results[count-1].Seq)
+	if r.trace.IsWhole {
+		s.endTrace(ctx, r)
+	}
 }
 
 // form returns how the body of a request is written, by its content type.
@@ -253,8 +316,12 @@ func (s *Server) form(ctx *fasthttp.RequestCtx) (form Form, ok bool) {
 	}
 	if len(ctx.Request.Header.ContentEncoding()) == 0 {
 		switch string(kind) {
-		case "application/json", "":
+		case "application/json":
 			return FormJSON, true
+		case "":
+			if isOfThisPage(ctx) {
+				return FormJSON, true
+			}
 		case "application/x-ndjson":
 			return FormLines, true
 		case "application/vnd.plimsoll.commands":
@@ -270,7 +337,10 @@ func (s *Server) form(ctx *fasthttp.RequestCtx) (form Form, ok bool) {
 }
 
 // client returns the number of the client that a request names.
-func (s *Server) client(ctx *fasthttp.RequestCtx) (client uint16, ok bool) {
+func (s *Server) client(ctx *fasthttp.RequestCtx, holder *apiToken) (client uint16, ok bool) {
+	if holder != nil {
+		return s.clientOf(ctx, holder)
+	}
 	header := &ctx.Request.Header
 	wasOff := header.DisableNormalizing() // this spelling is the canonical one already
 	name := header.Peek(clientHeader)
@@ -294,7 +364,7 @@ func (s *Server) submit(r *request) error {
 		s.dir.learning.RLock()
 		defer s.dir.learning.RUnlock()
 	}
-	if err := s.engine.Submit(r.decoder.Records(), r.results); err != nil {
+	if err := s.submitTraced(r); err != nil {
 		return err
 	}
 	s.learn(r.decoder, r.results)
@@ -353,12 +423,19 @@ func (s *Server) handleFault(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var timeout net.Error
 	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge) && s.isStranger(ctx):
+		keep(ctx, time.Now())
+		s.unauthorized(ctx)
+		ctx.SetConnectionClose()
+		return
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		e.Status, e.Code, e.Limit = http.StatusRequestEntityTooLarge, codeBodyTooLarge, limitBody
-		e.Message = "the body is above 8 MiB; send it in parts"
+		e.Status, e.Code = http.StatusRequestEntityTooLarge, codeBodyTooLarge
+		e.Limit = limitText("body_bytes_max", s.limits.BodyBytes)
+		e.Message = "the body is above what one request may hold; send it in parts"
 	case errors.As(err, &small):
-		e.Status, e.Code, e.Limit = http.StatusRequestHeaderFieldsTooLarge, codeHeaderTooLarge, limitHeader
-		e.Message = "the header is above 16 KiB"
+		e.Status, e.Code = http.StatusRequestHeaderFieldsTooLarge, codeHeaderTooLarge
+		e.Limit = limitText("header_bytes_max", s.limits.HeaderBytes)
+		e.Message = "the header is above what one request may hold"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.Status, e.Message = http.StatusRequestTimeout, "the request did not arrive in time"
 	}

@@ -242,8 +242,9 @@ func (b *sandbox) appendSimulation(dst []byte, seq uint64, hasPrices bool, l *li
 func resultOf(seq uint64, e *risk.Event) engine.Result {
 	r := engine.Result{
 		Seq: seq, TimeMs: e.TimeMs, Reason: e.Reason, Rule: e.Rule, Field: e.Field,
-		HasAmounts:   e.Flags&risk.EventHasAmounts != 0,
-		UnknownOrder: e.Flags&risk.EventUnknownOrder != 0,
+		HasAmounts:         e.Flags&risk.EventHasAmounts != 0,
+		UnknownOrder:       e.Flags&risk.EventUnknownOrder != 0,
+		UnknownLiquidation: e.Flags&risk.EventUnknownLiquidation != 0,
 	}
 	if r.HasAmounts {
 		r.Required, r.Available, r.Decimals = e.Amount, e.Amount2, e.Decimals

@@ -72,18 +72,18 @@ var specs = [...]spec{
 			fieldToken, fieldIndex, fieldWeiDecimals, fieldLTV, fieldBorrowable, fieldSupplyCap,
 			fieldBorrowCap, fieldUserSupplyCap, fieldUserBorrowCap, fieldRate,
 		},
-		fields{fieldSzDecimals, fieldTakeoverWidth, fieldFullName, fieldTokenID, fieldOraclePerp}),
+		fields{fieldSzDecimals, fieldTakeoverWidth, fieldFullName, fieldTokenID, fieldOraclePerp, fieldMaxPriceAge, fieldPriceBand}),
 	row("list_perp", risk.KindListPerp, (*Decoder).buildListPerp,
 		fields{fieldPerp, fieldIndex, fieldDex, fieldSzDecimals, fieldCollateralToken, fieldTiers, fieldMarginMode},
-		fields{fieldFundingCap, fieldOpenInterestCap, fieldMaxPriceAge}),
+		fields{fieldFundingCap, fieldOpenInterestCap, fieldMaxPriceAge, fieldPriceBand}),
 	row("list_dex", risk.KindListDex, (*Decoder).buildListDex,
 		fields{fieldDex, fieldIndex, fieldCollateralToken}, nil),
 	row("list_spot", risk.KindListSpot, (*Decoder).buildListSpot,
-		fields{fieldSpot, fieldIndex, fieldBase, fieldQuote}, nil),
+		fields{fieldSpot, fieldIndex, fieldBase, fieldQuote}, fields{fieldMaxPriceAge, fieldPriceBand}),
 	row("set_parameters", risk.KindSetParameters, (*Decoder).buildSetParameters, nil,
 		fields{
 			fieldOffsetMode, fieldOrderMarginBasis, fieldHLCompat, fieldRebalanceHourly, fieldMaxClockStep,
-			fieldMinBorrowOffset,
+			fieldMinBorrowOffset, fieldLiquidation, fieldBackstopAccount,
 		}),
 }
 

@@ -62,6 +62,7 @@ func (s *Server) pass(ctx *fasthttp.RequestCtx, nearest int) (view *risk.TotalsV
 		s.fail(ctx, s.refused(err))
 		return nil, 0, false
 	}
+	s.passes.keepTotals(view, seq)
 	return view, seq, true
 }
 

@@ -78,6 +78,7 @@ func (a *auditor) stop() {
 
 // beat hands out allowances and takes misses; true when there is something to wake for.
 func (a *auditor) beat() (isWanted bool) {
+	a.engine.tracer.beat()
 	seq := a.engine.sequencer.sequenced.Load()
 	isIdle := seq == a.seq
 	a.seq = seq

@@ -17,8 +17,10 @@ import (
 
 // Flags of a kept result. The numbers are part of the format.
 const (
-	resultAmounts      = 1 << 0
-	resultUnknownOrder = 1 << 1
+	resultAmounts            = 1 << 0
+	resultUnknownOrder       = 1 << 1
+	resultUnknownLiquidation = 1 << 2
+	resultFlags              = resultAmounts | resultUnknownOrder | resultUnknownLiquidation
 )
 
 const (
@@ -49,6 +51,9 @@ func appendID(dst []byte, client uint16, place uint64, k *keptResult) []byte {
 	}
 	if r.UnknownOrder {
 		flags |= resultUnknownOrder
+	}
+	if r.UnknownLiquidation {
+		flags |= resultUnknownLiquidation
 	}
 	dst = append(dst, flags, byte(r.Reason), byte(r.Rule), r.Field)
 	if r.HasAmounts {
@@ -105,12 +110,13 @@ func (r *idReader) entry() (client, place uint64, k keptResult) {
 	flags := b[0]
 	k.result.Reason, k.result.Rule, k.result.Field = risk.Reason(b[1]), risk.Rule(b[2]), b[3]
 	k.result.UnknownOrder = flags&resultUnknownOrder != 0
+	k.result.UnknownLiquidation = flags&resultUnknownLiquidation != 0
 	if flags&resultAmounts != 0 {
 		k.result.HasAmounts = true
 		k.result.Decimals = r.take(1)[0]
 		k.result.Required, k.result.Available = r.wide(), r.wide()
 	}
-	r.isBad = r.isBad || flags&^(resultAmounts|resultUnknownOrder) != 0 || k.id.form == risk.FormNone
+	r.isBad = r.isBad || flags&^resultFlags != 0 || k.id.form == risk.FormNone
 	return client, place, k
 }
 

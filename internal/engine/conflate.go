@@ -27,6 +27,8 @@ type conflator struct {
 	isAlone bool // one thread runs all stages: the sequencer never runs ahead of the shards
 
 	quotes    atomic.Pointer[risk.Quotes] // pairs: quote in shard 0 with merge
+	quotedSeq atomic.Uint64               // the listing that they follow; stored after them
+	listedSeq uint64                      // the last listing that was sequenced
 	followers *ringbuf.SPSC[follower]
 	shards    []*shard
 	durable   *atomic.Uint64 // last Seq that the shards may apply
@@ -141,6 +143,9 @@ func (q *sequencer) merge(head *risk.Command, size int, nowMs int64) (groups, re
 	if next == 0 || q.isMidBatch && q.isClockLate(head, nowMs) {
 		return 1, size // batches that hang together must not put the clock off for ever
 	}
+	if c.quotedSeq.Load() < c.listedSeq {
+		return 1, size // a listing on its way may say otherwise than the quotes known here
+	}
 	c.begin()
 	quotes := c.quotes.Load()
 	if quotes == nil || !q.join(quotes, 0, size, nowMs) {
@@ -238,10 +243,11 @@ func (c *conflator) seal(head *risk.Command) {
 	c.merged[0].Client, c.merged[0].Ticket = head.Client, head.Ticket
 }
 
-// quote shows the sequencer which prices the machine takes, after listings and a restore.
-func (s *shard) quote() {
+// quote shows the sequencer which prices the machine takes, after the listing seq or a restore.
+func (s *shard) quote(seq uint64) {
 	if s.conflator.isOn && s.index == 0 {
 		s.conflator.quotes.Store(s.m.Quotes())
+		s.conflator.quotedSeq.Store(seq)
 	}
 }
 

@@ -26,7 +26,7 @@ func idleHouse(tb testing.TB, change func(*Config)) *Engine {
 	}
 	machines[0].(*fakeMachine).quotes = quotes
 	e := wire(cfg, machines)
-	e.shards[0].quote()
+	e.shards[0].quote(0)
 	return e
 }
 

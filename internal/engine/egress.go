@@ -19,6 +19,7 @@ type egress struct {
 
 	followers *ringbuf.SPSC[follower]
 	counters  *counters
+	tracer    *tracer
 	cfg       *Config
 	pollMax   int
 
@@ -207,8 +208,9 @@ func (g *egress) keep(e *risk.Event) {
 	if e.Kind == risk.EventResult {
 		g.result = Result{
 			Seq: e.Seq, TimeMs: e.TimeMs, Reason: e.Reason, Rule: e.Rule, Field: e.Field,
-			HasAmounts:   e.Flags&risk.EventHasAmounts != 0,
-			UnknownOrder: e.Flags&risk.EventUnknownOrder != 0,
+			HasAmounts:         e.Flags&risk.EventHasAmounts != 0,
+			UnknownOrder:       e.Flags&risk.EventUnknownOrder != 0,
+			UnknownLiquidation: e.Flags&risk.EventUnknownLiquidation != 0,
 		}
 		if g.result.HasAmounts {
 			g.result.Required, g.result.Available, g.result.Decimals = e.Amount, e.Amount2, e.Decimals
@@ -263,6 +265,9 @@ func (g *egress) releaseGroup() {
 		g.reasons = append(g.reasons, g.result.Reason)
 	}
 	g.history.seal()
+	if g.head.Ticket&ticketTraced != 0 {
+		g.traceReleased(g.head.Ticket, g.public > 0 && g.head.Kind == risk.KindPrices)
+	}
 	g.answers++
 	if g.result.Reason != risk.ReasonNone {
 		g.refused++

@@ -27,6 +27,7 @@ type Engine struct {
 	stages    []stage // all of them, in the order of the data
 	runner    *runner
 	auditor   *auditor
+	tracer    *tracer
 
 	snapshot     atomic.Pointer[capture] // the one asked for last; see capture.go
 	lastSnapshot atomic.Pointer[journal.SnapshotInfo]
@@ -60,7 +61,7 @@ func New(cfg Config) (*Engine, error) {
 func wire(cfg Config, machines []machine) *Engine {
 	e := &Engine{
 		cfg: cfg, tickets: newTicketTable(cfg.Tickets), counters: &counters{}, failed: make(chan struct{}),
-		totals: newTotalsDesk(),
+		totals: newTotalsDesk(), tracer: newTracer(len(machines)),
 	}
 
 	// 1. Callers claim places in ingress.
@@ -85,12 +86,16 @@ func wire(cfg Config, machines []machine) *Engine {
 	}
 	for _, s := range e.shards {
 		s.ring, s.tickets, s.all, s.snapshot, s.conflator = order, e.tickets, e.shards, &e.snapshot, c
+		s.tracer = e.tracer
 	}
 
 	// 5. Egress releases what every shard has applied.
 	e.egress = newEgress(order, e.shards, e.tickets, c, e.counters, &cfg)
 	e.egress.snapshot = &e.snapshot
 	e.journaler.snapshot, e.journaler.collect, e.journaler.released = &e.snapshot, e.collect, &e.egress.released
+
+	e.sequencer.tracer, e.journaler.tracer, e.egress.tracer = e.tracer, e.tracer, e.tracer
+	e.sequencer.tickets, e.journaler.tickets = e.tickets, e.tickets
 
 	c.shards, c.durable = e.shards, &e.sequencer.sequenced
 	if e.journaler.keeps {

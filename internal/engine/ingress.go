@@ -43,6 +43,9 @@ func (e *Engine) Submit(records []risk.Command, results []Result) error {
 	}
 	e.runner.help(t)
 	err = e.await(t)
+	if t.isTraced && err == nil {
+		e.resume(t, nil)
+	}
 	e.leave(t, err)
 	return err
 }
@@ -71,6 +74,9 @@ func (e *Engine) SubmitAsync(records []risk.Command, results []Result) (Ticket, 
 func (e *Engine) Wait(t Ticket) error {
 	e.runner.help(t.t)
 	err := e.await(t.t)
+	if t.t.isTraced && err == nil {
+		e.resume(t.t, nil)
+	}
 	e.leave(t.t, err)
 	return err
 }
@@ -147,6 +153,10 @@ func (e *Engine) enter(records []risk.Command, results []Result) (*ticket, error
 		slot.Seq, slot.Ticket = 0, t.number
 	}
 	e.ingress.Slot(first).Seq = batchHead
+	if weight := e.tracer.picks(&t.owed, len(records)); weight > 0 {
+		t.isTraced = true
+		e.ingress.Slot(first + uint64(e.begin(t, weight, len(records), groups))).Ticket |= ticketTraced
+	}
 	e.ingress.Publish(first, len(records))
 	return t, nil
 }

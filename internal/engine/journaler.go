@@ -43,6 +43,7 @@ func (NoJournal) Durable() (uint64, error) { return 0, nil }
 type frameInFlight struct {
 	size        int    // records in the ring, markers included
 	seq         uint64 // last Seq in it or before it
+	appendedNs  int64  // when it was appended, by the tracer
 	isHashPoint bool
 }
 
@@ -92,6 +93,8 @@ type journaler struct {
 
 	durable  atomic.Uint64 // last Seq durable; pairs with Status
 	counters *counters
+	tracer   *tracer
+	tickets  *ticketTable // traces of
 	fail     func(error)
 	failed   bool
 }
@@ -138,8 +141,9 @@ func (j *journaler) append() (work int) {
 		return 0
 	}
 	size := j.build(available)
-	isHashPoint := false
+	isHashPoint, appendedNs := false, int64(0)
 	if len(j.body) > 0 {
+		appendedNs = j.traceAppended() // what Append takes is the journal's
 		j.takeHash()
 		if err := j.journal.Append(&j.header, j.body); err != nil {
 			j.stop(fmt.Errorf("engine: append frame up to seq %d: %w", j.seq, err))
@@ -151,7 +155,7 @@ func (j *journaler) append() (work int) {
 		}
 	}
 	j.appended += size
-	j.flight = append(j.flight, frameInFlight{size: size, seq: j.seq, isHashPoint: isHashPoint})
+	j.flight = append(j.flight, frameInFlight{size: size, seq: j.seq, appendedNs: appendedNs, isHashPoint: isHashPoint})
 	return size
 }
 
@@ -206,8 +210,13 @@ func (j *journaler) settle() (work int) {
 		return 1
 	}
 	work = j.markSnapshot()
+	nowNs := int64(0)
 	for len(j.flight) > 0 && j.flight[0].seq <= durable {
 		f := j.flight[0]
+		if nowNs == 0 {
+			nowNs = j.tracer.now()
+		}
+		j.traceSettled(nowNs)
 		work += f.size
 		j.ready += f.size
 		j.settled = f.seq
@@ -278,6 +287,9 @@ func (j *journaler) pass(ready int) (work int) {
 		}
 		if !isMarker(head) {
 			seq = head.Seq
+			if head.Ticket&ticketTraced != 0 {
+				j.traceDurable(head.Ticket)
+			}
 		}
 		written += size
 		moved += size

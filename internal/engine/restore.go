@@ -143,7 +143,7 @@ func (r *replayer) restoreRest(chunks []journal.Chunk, meta *journal.SnapshotMet
 	}
 	for _, s := range e.shards {
 		s.openPools()
-		s.quote()
+		s.quote(0)
 	}
 	if err := e.restoreEvents(events, seq); err != nil {
 		return err

@@ -63,7 +63,8 @@ func (o *outlet) flush() {
 	o.written = 0
 }
 
-// sequencer gives every group its place and time. It is the only reader of the clock.
+// sequencer gives every group its place and time. It is the only one to whom a clock says
+// anything that shows in the order.
 type sequencer struct {
 	in      *ringbuf.MPSC[risk.Command]
 	out     outlet
@@ -86,6 +87,8 @@ type sequencer struct {
 	isReplay  bool          // records carry Seq and time: recovery, before Start
 	sequenced atomic.Uint64 // last Seq given; pairs with Status
 	counters  *counters
+	tracer    *tracer
+	tickets   *ticketTable // traces of
 }
 
 func newSequencer(in *ringbuf.MPSC[risk.Command], out outlet, c *conflator, counters *counters, cfg *Config) *sequencer {
@@ -211,7 +214,13 @@ func (q *sequencer) stamp(head *risk.Command, merged []risk.Command, size int, n
 		slot.Seq, slot.TimeMs = q.seq, timeMs
 		slot.Client, slot.Ticket = head.Client, head.Ticket
 	}
+	if head.Ticket&ticketTraced != 0 {
+		q.traceSequenced(head.Ticket)
+	}
 	q.isMidBatch = true
+	if isListing(head.Kind) {
+		q.conflator.listedSeq = q.seq
+	}
 	if isStep {
 		q.moved(head, timeMs)
 	}

@@ -68,6 +68,7 @@ type shard struct {
 	all     []*shard // every shard by index, this one too
 
 	conflator *conflator
+	tracer    *tracer
 	cfg       *Config
 	pollMax   int
 
@@ -318,7 +319,7 @@ func (s *shard) publish() {
 		}
 	}
 	if isListing(s.group[0].Kind) {
-		s.quote()
+		s.quote(s.group[0].Seq)
 	}
 	s.events = s.m.Events()
 	s.phase = phaseTelling
@@ -342,6 +343,9 @@ func (s *shard) tell() bool {
 		}
 	}
 	s.seq = s.group[0].Seq
+	if ticket := s.group[0].Ticket; ticket&ticketTraced != 0 {
+		s.traceApplied(ticket)
+	}
 	s.leave(len(s.group))
 	return true
 }

@@ -23,6 +23,8 @@ type Result struct {
 	IsDuplicate  bool // a repeat of an id: this is the first result of it
 	UnknownOrder bool // a fill named an order that was not resting
 	IsConflated  bool // the tick was applied as one with others of the same Seq; of a name in several the newest price
+
+	UnknownLiquidation bool // a fill named a liquidation that is not under way
 }
 
 // Ticket states. The caller moves pending to waiting, egress moves either to done.
@@ -47,7 +49,10 @@ type ticket struct {
 	seq     uint64                   // read: the Seq it follows
 	idHash  fixedpoint.Hash128       // read: hash of the remembered ids at that place
 	wake    chan struct{}            // capacity 1; used after release only
-	_       [cacheLine / 2]byte      // two lines a ticket, shared with no other caller
+
+	owed     uint32                // records since the last trace; the submitter's
+	isTraced bool                  // the submitter's
+	_        [cacheLine/2 - 8]byte // two lines a ticket, shared with no other caller
 }
 
 var _ [2 * cacheLine]byte = [unsafe.Sizeof(ticket{})]byte{}
@@ -80,10 +85,11 @@ type ticketTable struct {
 	head    atomic.Uint64 // tag << 32 | number of the first free ticket, 0 = none
 	_       [cacheLine]byte
 	tickets []ticket
+	traces  []trace // of the tickets that are traced, by number
 }
 
 func newTicketTable(count int) *ticketTable {
-	t := &ticketTable{tickets: make([]ticket, count+1)}
+	t := &ticketTable{tickets: make([]ticket, count+1), traces: make([]trace, count+1)}
 	for i := 1; i <= count; i++ {
 		k := &t.tickets[i]
 		k.number = uint32(i)
@@ -106,7 +112,7 @@ func (t *ticketTable) take() *ticket {
 		}
 		k := &t.tickets[n]
 		if t.head.CompareAndSwap(head, (head>>32+1)<<32|uint64(k.free.Load())) {
-			k.next = 0
+			k.next, k.isTraced = 0, false
 			k.state.Store(ticketPending)
 			return k
 		}
@@ -132,5 +138,5 @@ func (t *ticketTable) at(number uint32) *ticket {
 	if number == 0 {
 		return nil
 	}
-	return &t.tickets[number]
+	return &t.tickets[number&^ticketTraced]
 }

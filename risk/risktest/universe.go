@@ -85,7 +85,11 @@ func nameRecord(name string) risk.Command {
 
 // tokenGroup lists token n with its caps scaled by percent.
 func tokenGroup(n int, percent int64) []risk.Command {
-	t := &universeTokens[n]
+	return tokenGroupOf(&universeTokens[n], n, percent)
+}
+
+// tokenGroupOf lists a token at slot n.
+func tokenGroupOf(t *listedToken, n int, percent int64) []risk.Command {
 	c := risk.Command{Kind: risk.KindListToken, Mode: t.wei, Leverage: uint16(t.sz)}
 	c.Ref = [4]uint32{0, t.index, t.perp, uint32(n)}
 	if t.isBorrowable {
