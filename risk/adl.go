@@ -76,7 +76,7 @@ func compareHolders(a, b rankedHolder) int {
 // ranked appends this shard's highest accounts of one market and side, until their sizes
 // reach wanted.
 func (m *Machine) ranked(market uint32, isLong bool, wanted i128, dst []Request) []Request {
-	if m.cfg.Detect == DetectSweep || m.bands.epoch.isBroken {
+	if m.cfg.Detect == DetectSweep || !m.bands.isReliable() {
 		m.beginRanking(market, isLong)
 		for local := range m.accounts {
 			m.consider(uint32(local))

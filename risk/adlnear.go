@@ -11,8 +11,8 @@ import "slices"
 //	longs    mark/lowest paid x mark/d        shorts    highest paid/mark x mark/d
 //
 // The wheel is read from the price outwards, and no further than where that is less than the
-// places found. All others are awake, under liquidation (an equity below zero ends the argument)
-// or in a bucket that a crash has put aside, and are looked at in any case.
+// places found. Those without a band that holds are awake, under liquidation (an equity below zero
+// ends the argument) or in a bucket that a crash has put aside, and are looked at in any case.
 
 // ranking is one market's side while its holders are ranked.
 type ranking struct {
@@ -51,10 +51,18 @@ func (m *Machine) consider(local uint32) {
 	}
 }
 
+// considerChain considers the accounts of a bucket, stale entries and all.
 func (m *Machine) considerChain(head uint32) {
 	for head != 0 {
 		c := m.bands.store.chunk(head)
-		for _, e := range c.entries[:c.count()] {
+		entries := c.entries[:c.count()]
+		for _, e := range entries {
+			m.prefetchColumns(e.local)
+		}
+		for _, e := range entries {
+			m.prefetchBlocks(e.local)
+		}
+		for _, e := range entries {
 			m.consider(e.local)
 		}
 		head = c.next()
@@ -78,10 +86,8 @@ func (m *Machine) rankNear(market uint32, isLong bool, wanted i128) {
 	if slot := m.params.BackstopAccount; m.accountAt(slot) != nil {
 		m.consider(slot / m.cfg.Shards)
 	}
-	for i := range b.owed {
-		if o := &b.owed[i]; o.number == market && o.side == side {
-			m.considerChain(o.head)
-		}
+	for i := range b.owed { // of any price: who has left his box on one side may lose more than his bounds say
+		m.considerChain(b.owed[i].head)
 	}
 	if pair := b.pairs[market]; pair != nil {
 		m.rankOutwards(&pair.sides[side], pair.at>>bucketShift, wanted)

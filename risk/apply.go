@@ -79,9 +79,9 @@ type Machine struct {
 	needs        []need
 	shares       []share
 	ranking      []Request // scratch: the merged list of a round, in another order
-	broken       []uint32 // accounts of deficits, sorted
-	queues       []queue  // by market and side, while legs are allocated
-	queued       []uint32 // which of those are in use, sorted
+	broken       []uint32  // accounts of deficits, sorted
+	queues       []queue   // by market and side, while legs are allocated
+	queued       []uint32  // which of those are in use, sorted
 	rankBuf      []rankedHolder
 	rankOf       ranking
 

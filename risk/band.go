@@ -18,27 +18,28 @@ package risk
 //
 // All of this is derived: it changes no outcome, is not hashed and not captured.
 type bands struct {
-	pairs       [PerpsMax + TokensMax]*wheelPair // by coordinate number; nil while nobody has a bound
-	store       wheelStore
-	awake       []uint32 // places in accounts; tried of them could not be given a band
-	tried       int
-	retried     int           // the next of those to be tried again
-	banded      int           // accounts with a band
-	tokenBounds int           // bounds of balances that are not zero
-	owed        []owedChain   // entries whose accounts are still to be woken
-	inserts     []quickInsert // scratch
-	sortBuf     []wheelEntry  // scratch
-	localBuf    []uint32      // scratch
-	passing     passing       // scratch
-	box         []coordinate  // scratch
-	quick       quickBox      // scratch
-	crossDexes  uint32        // of the box: a bit for each dex with a cross position
-	isOff       bool          // a price of the box has no code
-	limit       int           // accounts looked at one by one, 0 = not set
-	epoch       epoch
-	gc          wheelSweep
-	audited     int // the audit goes on here
-	stats       BandStats
+	pairs                  [PerpsMax + TokensMax]*wheelPair // by coordinate number; nil while nobody has a bound
+	store                  wheelStore
+	awake                  []uint32 // places in accounts; tried of them could not be given a band
+	tried                  int      // and the first restless of those never can as things stand
+	restless               int
+	turnLine, turnRestless int           // places of those tried again last
+	banded                 int           // accounts with a band
+	tokenBounds            int           // bounds of balances that are not zero
+	owed                   []owedChain   // entries whose accounts are still to be woken
+	inserts                []quickInsert // scratch
+	sortBuf                []wheelEntry  // scratch
+	localBuf               []uint32      // scratch
+	passing                passing       // scratch
+	box                    []coordinate  // scratch
+	quick                  quickBox      // scratch
+	crossDexes             uint32        // of the box: a bit for each dex with a cross position
+	isOff                  bool          // a price of the box has no code
+	limit                  int           // accounts looked at one by one, 0 = not set
+	epoch                  epoch
+	gc                     wheelSweep
+	audited                int // the audit goes on here
+	stats                  BandStats
 }
 
 // wheelPair is the wheels of one price. at is the code of the price up to which they have

@@ -131,7 +131,7 @@ func (m *Machine) passStep(accounts int) {
 	end := min(len(m.hot), e.cursor+accounts)
 	for ; e.cursor < end; e.cursor++ {
 		h := &m.hot[e.cursor]
-		if h.kind() > hotIdle && !h.isAwake() && !m.band(uint32(e.cursor)) {
+		if h.kind() > hotIdle && !h.isAwake() && m.band(uint32(e.cursor)) != bandMade {
 			m.wake(uint32(e.cursor))
 		}
 	}

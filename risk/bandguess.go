@@ -127,3 +127,46 @@ func guessed(slack, gross i128) uint64 {
 	}
 	return guess(v.Lo, g.Lo>>1, g.Lo>>1)
 }
+
+// quickGuess returns the move to try first.
+func (m *Machine) quickGuess(q *quickBox, a *account, f *quickFigures, s status) uint64 {
+	move := f.lines
+	equity := f.equityE12.DivFloor(m.sweepSubUnit)
+	maintenance, linear := f.maintenance, uint64(0)
+	if a.mode == ModePortfolio {
+		move = min(move, f.guessLine(equity, f.maintenance, 0))
+		equity = equity.Add(m.lendValue(q.local))
+		maintenance = [2]uint64{f.maintenance[0] / 19 * 20, f.maintenance[1] / 19 * 20} // the ratio of 0.95
+	}
+	if q.hasTokens {
+		_, capacity := m.collateral(a, m.numeraire)
+		equity, linear = equity.Add(capacity), slackOf(capacity)>>1
+		if s := m.lendingSums(a); s.debt.Sign() > 0 {
+			move = min(move, guess(slackOf(s.capacity.Sub(s.debt)), slackOf(s.capacity)>>1, 0))
+		}
+	}
+	if move = min(move, f.guessLine(equity, f.initial, linear)); s.isBest() {
+		return move
+	}
+	two := [2]uint64{f.maintenance[0] / 3 * 2, f.maintenance[1] / 3 * 2}
+	return min(move, f.guessLine(equity, maintenance, linear), f.guessLine(equity, two, linear), f.guessLine(equity, [2]uint64{}, linear))
+}
+
+// guessLine returns the move that takes an equity to a requirement, from either side; linear
+// is what falls with prices beside the positions.
+func (f *quickFigures) guessLine(equity i128, need [2]uint64, linear uint64) uint64 {
+	loses := [2]uint64{linear + f.notional[0] - min(need[0], f.notional[0]), f.notional[1] + need[1]}
+	slack := equity.Sub(units128(need[0] + need[1]))
+	if slack.Sign() < 0 {
+		return guess(slackOf(slack.Neg()), loses[1], loses[0])
+	}
+	return guess(slackOf(slack), loses[0], loses[1])
+}
+
+// slackOf narrows a slack of units; what is more is as good as any.
+func slackOf(v i128) uint64 {
+	if v.Hi != 0 {
+		return 1 << 63
+	}
+	return v.Lo
+}

@@ -61,19 +61,17 @@ const (
 )
 
 // quickBand is band from the hot columns; isDone when they do.
-func (m *Machine) quickBand(local uint32) (ok, isDone bool) {
-	h := &m.hot[local]
+func (m *Machine) quickBand(local uint32) (why bandOutcome, isDone bool) {
+	q, a, h := &m.bands.quick, &m.accounts[local], &m.hot[local]
 	if k := h.kind(); k == hotFull || k == hotLend && m.params.OffsetMode != OffsetNone {
-		return false, false
+		return bandNever, false
 	}
-	q := &m.bands.quick
-	a := &m.accounts[local]
 	if !m.quickLegs(q, a, local) || h.kind() == hotLend && !m.quickTokens(a) {
-		return false, false
+		return bandNever, false
 	}
 	f, ok := m.quickAt(q, endNow)
 	if !ok {
-		return false, false
+		return bandNever, false
 	}
 	q.hasTokens = m.lent[local] < 0 && len(m.bands.box) > 0
 	s := m.quickStatusAt(q, a, &f, endNow)
@@ -83,24 +81,29 @@ func (m *Machine) quickBand(local uint32) (ok, isDone bool) {
 	}
 	q.isBoth = !s.isBest()
 	if s != h.status() || q.isBoth && h.kind() == hotLend && (len(m.bands.box) > 0 || m.lent[local] < 0) {
-		return false, h.kind() != hotLend
+		return bandNever, h.kind() != hotLend
 	}
 	if m.quickRecall(q, a) && m.quickIsSafe(q, a, s) {
-		return true, true
+		return bandMade, true
 	}
-	move := m.quickGuess(q, a, &f, s)
+	return m.quickSearch(q, a, s, m.quickGuess(q, a, &f, s))
+}
+
+// quickSearch makes a guess smaller until it is safe, a few times; last it is made nothing at
+// all, and if that is not safe the account stands on a line.
+func (m *Machine) quickSearch(q *quickBox, a *account, s status, move uint64) (why bandOutcome, isDone bool) {
 	for range quickTries {
 		if m.quickReach(q, move) && m.quickIsSafe(q, a, s) {
 			m.quickSettle(q, a)
 			m.bands.stats.Rebanded++
-			return true, true
+			return bandMade, true
 		}
 		if move == 0 {
-			break
+			return bandLater, true
 		}
 		move -= min(move, max(move/8, moveLeast))
 	}
-	return false, false
+	return bandLater, !m.quickReach(q, 0) || !m.quickIsSafe(q, a, s)
 }
 
 // quickLegs lists an account's positions; false when one has a price without a code.
@@ -351,49 +354,6 @@ func (m *Machine) quickReach(q *quickBox, move uint64) bool {
 		}
 	}
 	return true
-}
-
-// quickGuess returns the move to try first.
-func (m *Machine) quickGuess(q *quickBox, a *account, f *quickFigures, s status) uint64 {
-	move := f.lines
-	equity := f.equityE12.DivFloor(m.sweepSubUnit)
-	maintenance, linear := f.maintenance, uint64(0)
-	if a.mode == ModePortfolio {
-		move = min(move, f.guessLine(equity, f.maintenance, 0))
-		equity = equity.Add(m.lendValue(q.local))
-		maintenance = [2]uint64{f.maintenance[0] / 19 * 20, f.maintenance[1] / 19 * 20} // the ratio of 0.95
-	}
-	if q.hasTokens {
-		_, capacity := m.collateral(a, m.numeraire)
-		equity, linear = equity.Add(capacity), slackOf(capacity)>>1
-		if s := m.lendingSums(a); s.debt.Sign() > 0 {
-			move = min(move, guess(slackOf(s.capacity.Sub(s.debt)), slackOf(s.capacity)>>1, 0))
-		}
-	}
-	if move = min(move, f.guessLine(equity, f.initial, linear)); s.isBest() {
-		return move
-	}
-	two := [2]uint64{f.maintenance[0] / 3 * 2, f.maintenance[1] / 3 * 2}
-	return min(move, f.guessLine(equity, maintenance, linear), f.guessLine(equity, two, linear), f.guessLine(equity, [2]uint64{}, linear))
-}
-
-// guessLine returns the move that takes an equity to a requirement, from either side; linear
-// is what falls with prices beside the positions.
-func (f *quickFigures) guessLine(equity i128, need [2]uint64, linear uint64) uint64 {
-	loses := [2]uint64{linear + f.notional[0] - min(need[0], f.notional[0]), f.notional[1] + need[1]}
-	slack := equity.Sub(units128(need[0] + need[1]))
-	if slack.Sign() < 0 {
-		return guess(slackOf(slack.Neg()), loses[1], loses[0])
-	}
-	return guess(slackOf(slack), loses[0], loses[1])
-}
-
-// slackOf narrows a slack of units; what is more is as good as any.
-func slackOf(v i128) uint64 {
-	if v.Hi != 0 {
-		return 1 << 63
-	}
-	return v.Lo
 }
 
 // quickSettle keeps the bounds of the box. Buckets are lines that nobody has asked for, so all

@@ -197,30 +197,38 @@ func (m *Machine) widest(a *account, s status, move uint64) bool {
 	return m.reach(move)
 }
 
-// band gives an account a band; false when it must stay awake: margin is shared on every tick,
-// a price is unknown, its last told status is not the one it has, or it stands on a line.
-func (m *Machine) band(local uint32) bool {
+// bandOutcome says what came of giving an account a band.
+type bandOutcome uint8
+
+const (
+	bandMade  bandOutcome = iota
+	bandLater             // it stands on a line
+	bandNever             // margin is shared at every tick, a price is unknown, or its status is not told yet
+)
+
+// band gives an account a band.
+func (m *Machine) band(local uint32) bandOutcome {
 	a := &m.accounts[local]
 	if a.flags&accountUnvalued != 0 {
-		return false
+		return bandNever
 	}
-	if ok, isDone := m.quickBand(local); isDone {
-		return ok
+	if why, isDone := m.quickBand(local); isDone {
+		return why
 	}
 	f := m.evaluate(a)
 	s := m.statusOf(a, f)
 	if s != m.hot[local].status() || f.unpriced || !m.openBox(a, f, s) || m.bands.isOff {
-		return false
+		return bandNever
 	}
 	if m.recall(a) && m.isSafe(a, s) {
-		return true
+		return bandMade
 	}
 	if !m.widest(a, s, m.guessAt(a, m.evaluate(a))) {
-		return false
+		return bandLater
 	}
 	m.settleBox(a, local)
 	m.bands.stats.Rebanded++
-	return true
+	return bandMade
 }
 
 // recall sets the box to the bounds that the account keeps; false when one is missing or

@@ -40,13 +40,11 @@ func (m *Machine) settleAwake(accounts int) {
 		}
 		local := b.awake[last]
 		h := &m.hot[local]
-		isBanded := h.kind() > hotIdle
-		if isBanded && !m.band(local) {
-			b.awake[last], b.awake[b.tried] = b.awake[b.tried], local
-			b.tried++
-			continue
-		}
-		if isBanded {
+		if h.kind() > hotIdle {
+			if why := m.band(local); why != bandMade {
+				b.leaveAwake(last, why)
+				continue
+			}
 			b.banded++
 		}
 		h.told &^= toldAwake
@@ -54,19 +52,42 @@ func (m *Machine) settleAwake(accounts int) {
 	}
 }
 
-// retriesTick is how many accounts that could not be given a band are tried again after a
-// tick, in turn: however many they are, they take no more of the background than that.
-const retriesTick = 4
+// leaveAwake puts the account at a place of the list to those that were tried: first those
+// whose margin or prices must change before they can have a band, then those on a line.
+func (b *bands) leaveAwake(at int, why bandOutcome) {
+	b.awake[at], b.awake[b.tried] = b.awake[b.tried], b.awake[at]
+	if why == bandNever {
+		b.awake[b.restless], b.awake[b.tried] = b.awake[b.tried], b.awake[b.restless]
+		b.restless++
+	}
+	b.tried++
+}
 
-// countTick notes a tick.
+// Accounts that could not be given a band are tried again in turn, so many after a tick:
+// however many they are, they take no more of the background than that.
+const (
+	retriesRestless = 4
+	retriesLine     = 32
+)
+
+// countTick has some accounts tried again.
 func (m *Machine) countTick() {
 	b := &m.bands
-	for range min(retriesTick, b.tried) {
+	for range min(retriesLine, b.tried-b.restless) {
 		b.tried--
-		if b.retried++; b.retried > b.tried {
-			b.retried = 0
+		if b.turnLine++; b.turnLine < b.restless || b.turnLine > b.tried {
+			b.turnLine = b.restless
 		}
-		b.awake[b.retried], b.awake[b.tried] = b.awake[b.tried], b.awake[b.retried]
+		b.awake[b.turnLine], b.awake[b.tried] = b.awake[b.tried], b.awake[b.turnLine]
+	}
+	for range min(retriesRestless, b.restless) {
+		b.restless--
+		b.tried--
+		if b.turnRestless++; b.turnRestless > b.restless {
+			b.turnRestless = 0
+		}
+		b.awake[b.turnRestless], b.awake[b.restless] = b.awake[b.restless], b.awake[b.turnRestless]
+		b.awake[b.restless], b.awake[b.tried] = b.awake[b.tried], b.awake[b.restless]
 	}
 }
 

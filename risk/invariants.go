@@ -6,6 +6,9 @@ func (m *Machine) checkInvariants() {
 	m.checkSum()
 	if m.seq%8 == 0 {
 		m.checkWheels()
+	}
+	if m.seq%8 == 0 {
+		m.checkWheels()
 		m.checkRankings()
 	}
 	sums := make([]Totals, len(m.pools))

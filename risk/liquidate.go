@@ -183,7 +183,18 @@ func (k *caseOf) readsUnusable(b *book) bool {
 			return true
 		}
 	}
-	return b.isolated < 0 && k.a.mode == ModePortfolio && m.readsUnusable(k.a)
+	if b.isolated >= 0 || k.a.mode != ModePortfolio {
+		return false
+	}
+	if m.tokenClass(b.token) != PriceFresh {
+		return true // collateral is valued in it
+	}
+	for _, row := range m.balances.of(&k.a.balances) {
+		if row.key&dexBit == 0 && !row.lend.IsZero() && m.tokenClass(uint32(row.key)) != PriceFresh {
+			return true
+		}
+	}
+	return m.tokenClass(b.token) != PriceFresh
 }
 
 // step liquidates a book: below zero its loss is covered, below two thirds of its maintenance
@@ -290,7 +301,7 @@ func (k *caseOf) takeOver(b *book) {
 		most = b.equity
 	}
 	margin = fixedpoint.MinI128(margin, most)
-	market := uint32(NoSlot)
+	market := NoSlot
 	if b.isolated >= 0 {
 		market = b.positions[0].market
 	}
@@ -342,8 +353,6 @@ func (k *caseOf) cover(b *book) {
 		k.leg(&b.positions[i], n)
 	}
 }
-
-func (f accountFlags) has(o accountFlags) bool { return f&o != 0 }
 
 // worthOf returns the cash that a book comes to when all of it is closed at mark prices: the
 // cash it stands on, and each position, its funding paid.

@@ -110,9 +110,11 @@ func (m *Machine) endLiquidation(slot uint32, a *account, s status) {
 
 // forget drops what is kept of an account's liquidation; another record takes its place.
 func (m *Machine) forget(a *account) {
-	last := len(m.liquidations) - 1
-	m.liquidations[a.liquidation-1] = m.liquidations[last]
-	m.accounts[m.liquidations[last].account/m.cfg.Shards].liquidation = a.liquidation
+	at, last := int(a.liquidation-1), len(m.liquidations)-1
+	if at != last {
+		m.liquidations[at] = m.liquidations[last]
+		m.accounts[m.liquidations[at].account/m.cfg.Shards].liquidation = a.liquidation
+	}
 	m.liquidations = m.liquidations[:last]
 	a.liquidation = 0
 	a.flags &^= accountLiquidating

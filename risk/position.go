@@ -20,13 +20,13 @@ const (
 // positionSlab keeps positions in parallel columns; an account's positions are
 // contiguous, ordered by perp slot.
 type positionSlab struct {
-	size   []int64  // signed, size units
-	perp   []uint16 // perp slot and isolatedBit
-	lever  []uint16 // leverage and leverageSet
-	terms  []positionTerms
+	size    []int64  // signed, size units
+	perp    []uint16 // perp slot and isolatedBit
+	lever   []uint16 // leverage and leverageSet
+	terms   []positionTerms
 	bounds  []positionBounds // derived data
 	bounded int              // bounds that are not zero
-	free   [classMax][]uint32
+	free    [classMax][]uint32
 }
 
 func newPositionSlab(capacity uint32) positionSlab {

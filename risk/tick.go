@@ -81,7 +81,11 @@ func (m *Machine) setPrice(kind PriceKind, slot uint32, v int64) {
 		if p.movedSeq != m.seq {
 			p.markBefore, p.movedSeq = p.mark, m.seq
 		}
+		isFirst := p.mark == 0
 		p.mark, p.markTimeMs = v, m.timeMs
+		if isFirst {
+			m.openCumRoom(slot) // nobody has a band with this price yet
+		}
 		m.refreshPerp(slot)
 		m.perpMoved(slot)
 		m.repriceFed(slot)

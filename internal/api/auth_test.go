@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -297,7 +298,9 @@ func TestReplacedTokensCountAtOnce(t *testing.T) {
 		}
 	}
 	stream := func(name string) *bufio.Reader {
-		req, err := http.NewRequest(http.MethodGet, g.url()+"/v1/events", nil)
+		ctx, cancel := context.WithTimeout(t.Context(), slack)
+		t.Cleanup(cancel)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url()+"/v1/events", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -314,6 +317,24 @@ func TestReplacedTokensCountAtOnce(t *testing.T) {
 	ask("old", "/v1/status", 200) // the connection remembers it
 	ask("new", "/v1/status", 401)
 	ended, lasting := stream("old"), stream("keeps")
+	nc := g.dial() // what a connection remembers of its last request must not outlive the tokens
+	replies := bufio.NewReader(nc)
+	again := func(want int) {
+		t.Helper()
+		if _, err := io.WriteString(nc, "GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+secretOf("old")+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(replies, nil)
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("%v %v, want %d", resp, err, want)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again(200)
+	again(200)
+	defer again(401)
 	g.server.SetTokens(tokensOf(t, "new read", "less trade", "keeps read"))
 	ask("old", "/v1/status", 401)
 	ask("new", "/v1/status", 200)

@@ -43,7 +43,8 @@ func TestEventsOnTheWire(t *testing.T) {
 		{risk.Event{Kind: risk.EventModeChanged, Account: first, Amount: i128(int64(risk.ModePortfolio))}, `"account":"crowd-0","mode":"portfolio"`},
 		{risk.Event{Kind: risk.EventHalted, Account: risk.NoAccount, Market: wide}, `"all":true`},
 		{risk.Event{Kind: risk.EventResumed, Account: risk.NoAccount}, `"market":"BTC"`},
-		{risk.Event{Kind: risk.EventPriceStale, Account: risk.NoAccount, Token: wide}, `"market":"BTC"`},
+		{risk.Event{Kind: risk.EventPriceStale, Account: risk.NoAccount, Token: wide, Amount: fixedpoint.I128(600001), Decimals: 1, OrderLo: 7}, `"market":"BTC","price":"60000.1","price_time":7`},
+		{risk.Event{Kind: risk.EventPriceFresh, Account: risk.NoAccount, Market: risk.NoSlot, Token: 0}, `"token":"USDC","price":"0.0"`},
 		{
 			risk.Event{Kind: risk.EventOrderReleased, Account: first, Token: wide, OrderLo: 9, OrderForm: risk.FormUint, Amount: i128(5), Decimals: 1},
 			`"account":"crowd-0","market":"BTC","order_id":"9","size":"0.5"`,

@@ -106,7 +106,8 @@ func (s *Server) writeProcess(t *metrics.Text) {
 	t.Bool(s.unready() == nil)
 	t.Family("plimsoll_uptime_seconds", metrics.Gauge, "Since the HTTP server was made.")
 	t.Seconds(time.Since(s.made).Nanoseconds())
-	t.Family("plimsoll_slow_requests_total", metrics.Counter, "Requests of commands that took longer than the threshold of the slow log.")
+	t.Family("plimsoll_slow_requests_total", metrics.Counter,
+		"Requests of commands that took longer than the threshold of the slow log.")
 	t.Uint(s.slow.slow.Load())
 	writeRuntime(t)
 }
@@ -120,7 +121,8 @@ func (s *Server) writeEngine(t *metrics.Text) {
 			t.Uint(e.Count(c))
 		}
 		s.writeStages(t, e)
-		t.Family("plimsoll_journal_oldest_frame_seconds", metrics.Gauge, "For how long the oldest frame in flight has waited for the disk; 0 when there is none.")
+		t.Family("plimsoll_journal_oldest_frame_seconds", metrics.Gauge,
+			"For how long the oldest frame in flight has waited for the disk; 0 when there is none.")
 		t.Seconds(e.JournalAge())
 	}
 	status := s.engine.Status()
@@ -149,9 +151,19 @@ func (s *Server) writeStages(t *metrics.Text, e telemetry) {
 		name, help string
 		stage      engine.Stage
 	}{
-		{"plimsoll_pipeline_duration_seconds", "From the claim in ingress until egress lets a command out, timed as stages are.", engine.StagePipeline},
-		{"plimsoll_tick_event_duration_seconds", "From a price tick's claim in ingress until its public events can be read; ticks without events do not count.", engine.StageTickEvent},
-		{"plimsoll_journal_frame_duration_seconds", "From a frame's append until it is durable; every frame counts.", engine.StageFrame},
+		{
+			"plimsoll_pipeline_duration_seconds",
+			"From the claim in ingress until egress lets a command out, timed as stages are.", engine.StagePipeline,
+		},
+		{
+			"plimsoll_tick_event_duration_seconds",
+			"From a price tick's claim in ingress until its public events can be read; ticks without events do not count.",
+			engine.StageTickEvent,
+		},
+		{
+			"plimsoll_journal_frame_duration_seconds",
+			"From a frame's append until it is durable; every frame counts.", engine.StageFrame,
+		},
 	} {
 		t.Family(x.name, metrics.HistogramType, x.help)
 		var sum metrics.Snapshot
@@ -174,7 +186,8 @@ func writePlaces(t *metrics.Text, status *engine.Status) {
 	for shard, applied := range status.Applied {
 		t.Label("shard", strconv.Itoa(shard)).Uint(status.Durable - min(applied, status.Durable))
 	}
-	t.Family("plimsoll_ring_depth_records", metrics.Gauge, "Records that wait: for the sequencer, for the journal, for the slowest of shards and egress.")
+	t.Family("plimsoll_ring_depth_records", metrics.Gauge,
+		"Records that wait: for the sequencer, for the journal, for the slowest of shards and egress.")
 	t.Label("ring", "ingress").Int(int64(status.IngressDepth))
 	t.Label("ring", "sequence").Int(int64(status.SequenceDepth))
 	t.Label("ring", "broadcast").Int(int64(status.BroadcastDepth))
@@ -220,7 +233,8 @@ func (s *Server) writeJournal(t *metrics.Text, status *engine.Status) {
 		t.Uint(s.freeLow)
 	}
 	if e, ok := s.engine.(interface{ JournalBytesSinceSnapshot() uint64 }); ok && !status.NothingIsKept {
-		t.Family("plimsoll_journal_since_snapshot_bytes", metrics.Gauge, "Bytes journaled since the last snapshot: what a restart has to replay.")
+		t.Family("plimsoll_journal_since_snapshot_bytes", metrics.Gauge,
+			"Bytes journaled since the last snapshot: what a restart has to replay.")
 		t.Uint(e.JournalBytesSinceSnapshot())
 	}
 	if !status.NothingIsKept {
@@ -234,7 +248,8 @@ func (s *Server) writeJournal(t *metrics.Text, status *engine.Status) {
 		t.Uint(info.Seq)
 		t.Family("plimsoll_snapshot_size_bytes", metrics.Gauge, "Size of the newest snapshot.")
 		t.Int(info.Bytes)
-		t.Family("plimsoll_snapshot_write_duration_seconds", metrics.Gauge, "How long it took to write; 0 of one that another process wrote.")
+		t.Family("plimsoll_snapshot_write_duration_seconds", metrics.Gauge,
+			"How long it took to write; 0 of one that another process wrote.")
 		t.Seconds(int64(info.Seconds * float64(time.Second)))
 		t.Family("plimsoll_snapshot_timestamp_seconds", metrics.Gauge, "When it was published, since 1970 UTC.")
 		t.Seconds(info.TakenUnixMs * int64(time.Millisecond))
@@ -247,7 +262,8 @@ func (s *Server) writeTotals(t *metrics.Text) {
 	if view == nil {
 		return
 	}
-	t.Family("plimsoll_totals_age_seconds", metrics.Gauge, "Age of the pass that the families of accounts, sums and the ledger are from.")
+	t.Family("plimsoll_totals_age_seconds", metrics.Gauge,
+		"Age of the pass that the families of accounts, sums and the ledger are from.")
 	t.Seconds(age.Nanoseconds())
 	t.Family("plimsoll_totals_sequence", metrics.Gauge, "Place of the order that they are as of.")
 	t.Uint(seq)
@@ -305,12 +321,30 @@ func (s *Server) writePools(t *metrics.Text) {
 		name, help string
 		of         func(*risk.PoolView) risk.Amount
 	}{
-		{"plimsoll_pool_utilization_ratio", "Borrowed part of what is supplied.", func(p *risk.PoolView) risk.Amount { return p.Utilization }},
-		{"plimsoll_pool_borrow_rate_ratio", "Yearly rate that borrowers pay.", func(p *risk.PoolView) risk.Amount { return p.BorrowRate }},
-		{"plimsoll_pool_supply_rate_ratio", "Yearly rate that suppliers get.", func(p *risk.PoolView) risk.Amount { return p.SupplyRate }},
-		{"plimsoll_pool_supplied_tokens", "What is supplied, in units of the token.", func(p *risk.PoolView) risk.Amount { return p.TotalSupplied }},
-		{"plimsoll_pool_borrowed_tokens", "What is borrowed, in units of the token.", func(p *risk.PoolView) risk.Amount { return p.TotalBorrowed }},
-		{"plimsoll_pool_cash_tokens", "What can leave, in units of the token.", func(p *risk.PoolView) risk.Amount { return p.Balance }},
+		{
+			"plimsoll_pool_utilization_ratio",
+			"Borrowed part of what is supplied.", func(p *risk.PoolView) risk.Amount { return p.Utilization },
+		},
+		{
+			"plimsoll_pool_borrow_rate_ratio",
+			"Yearly rate that borrowers pay.", func(p *risk.PoolView) risk.Amount { return p.BorrowRate },
+		},
+		{
+			"plimsoll_pool_supply_rate_ratio",
+			"Yearly rate that suppliers get.", func(p *risk.PoolView) risk.Amount { return p.SupplyRate },
+		},
+		{
+			"plimsoll_pool_supplied_tokens",
+			"What is supplied, in units of the token.", func(p *risk.PoolView) risk.Amount { return p.TotalSupplied },
+		},
+		{
+			"plimsoll_pool_borrowed_tokens",
+			"What is borrowed, in units of the token.", func(p *risk.PoolView) risk.Amount { return p.TotalBorrowed },
+		},
+		{
+			"plimsoll_pool_cash_tokens",
+			"What can leave, in units of the token.", func(p *risk.PoolView) risk.Amount { return p.Balance },
+		},
 	} {
 		t.Family(x.name, metrics.Gauge, x.help)
 		for _, token := range pools {

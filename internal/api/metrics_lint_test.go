@@ -48,7 +48,7 @@ func parseMetrics(text string) (families []*family, faults []string) {
 	}
 	seen := map[string]bool{}
 	var now *family
-	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		switch {
 		case strings.HasPrefix(line, "# HELP "):
 			name, help, _ := strings.Cut(line[7:], " ")
@@ -129,7 +129,7 @@ func lintFamily(f *family) (faults []string) {
 	if isCounter := f.kind == "counter"; isCounter != strings.HasSuffix(f.name, "_total") {
 		bad("_total stands at the end of counters and of nothing else")
 	}
-	for _, word := range strings.Split(f.name, "_") {
+	for word := range strings.SplitSeq(f.name, "_") {
 		if base, ok := baseUnits[word]; ok {
 			bad("use base unit %s instead of %s", base, word)
 		}

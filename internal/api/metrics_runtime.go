@@ -24,8 +24,14 @@ var runtimeTable = [...]struct {
 	{"/gc/heap/goal:bytes", "go_gc_heap_goal_bytes", metrics.Gauge, "Heap size at which the next collection ends."},
 	{"/memory/classes/heap/objects:bytes", "go_memory_classes_heap_objects_bytes", metrics.Gauge, "Heap in use, and not yet swept."},
 	{"/memory/classes/total:bytes", "go_memory_classes_total_bytes", metrics.Gauge, "Memory mapped by the runtime."},
-	{"/cpu/classes/gc/total:cpu-seconds", "go_cpu_classes_gc_total_cpu_seconds_total", metrics.Counter, "Processor time of the collector, estimated."},
-	{"/sync/mutex/wait/total:seconds", "go_sync_mutex_wait_total_seconds_total", metrics.Counter, "Time that goroutines waited for mutexes."},
+	{
+		"/cpu/classes/gc/total:cpu-seconds", "go_cpu_classes_gc_total_cpu_seconds_total",
+		metrics.Counter, "Processor time of the collector, estimated.",
+	},
+	{
+		"/sync/mutex/wait/total:seconds", "go_sync_mutex_wait_total_seconds_total",
+		metrics.Counter, "Time that goroutines waited for mutexes.",
+	},
 }
 
 // writeRuntime writes what the Go runtime tells of itself.

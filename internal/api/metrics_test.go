@@ -224,7 +224,7 @@ func TestScrapesWhileCommandsRun(t *testing.T) {
 	for range 3 {
 		group.Go(func() {
 			for range 30 {
-				request, _ := http.NewRequest("POST", h.url()+"/v1/commands",
+				request, _ := http.NewRequest(http.MethodPost, h.url()+"/v1/commands",
 					strings.NewReader(`{"type":"deposit","account":"`+alice+`","token":"USDC","amount":"1"}`))
 				h.send(request)
 			}

@@ -37,11 +37,17 @@ var parameterTable = [...]parameterRow{
 	{"profile", "profile", "path", true, schemaString, "Name of a profile: heap, goroutine, profile, trace, …"},
 	{"order", "order", "query", false, `{"type":"string","enum":["risk"]}`, "By what accounts are listed."},
 	{"limit", "limit", "query", false, `{"type":"integer","minimum":1,"maximum":1000,"default":100}`, "Accounts listed at most."},
-	{"after", "after", "query", false, schemaString, "A place: events after all of it; or seq.n: after that event. Without one, events from now on."},
+	{
+		"after", "after", "query", false,
+		schemaString, "A place: events after all of it; or seq.n: after that event. Without one, events from now on.",
+	},
 	{"Last-Event-ID", "Last-Event-ID", "header", false, schemaString, "seq.n of the last event received; goes before after."},
 	{"account-filter", "account", "query", false, schemaString, "Events of this account alone."},
 	{"types", "types", "query", false, schemaString, "Event types, separated by commas: those alone."},
-	{"seconds", "seconds", "query", false, `{"type":"integer","minimum":1,"maximum":120,"default":30}`, "Length of a profile or trace."},
+	{
+		"seconds", "seconds", "query", false,
+		`{"type":"integer","minimum":1,"maximum":120,"default":30}`, "Length of a profile or trace.",
+	},
 	{
 		"X-Plimsoll-Client", "X-Plimsoll-Client", "header", false, `{"type":"string","maxLength":42}`,
 		"Within what ids are unique. Not looked at where there are tokens: there it is the token's name.",
@@ -59,8 +65,8 @@ func makeContract(version string) []byte {
 	dst = appendTextField(dst, "title", "Plimsoll")
 	dst = appendTextField(dst, "version", version)
 	dst = appendTextField(dst, "summary", "A portfolio-margin risk engine")
-	dst = appendTextField(dst, "description", "Amounts, prices, sizes and rates are decimal strings; indices, counts, places and times "+
-		"are integers; times are ms since 1970 UTC. HEAD goes where GET goes. Reads see every command that was acknowledged before "+
+	dst = appendTextField(dst, "description", "Amounts, prices, sizes and rates are decimal strings; indices, counts, places "+
+		"and times are integers; times are ms since 1970 UTC. HEAD goes where GET goes. Reads see every command that was acknowledged before "+
 		"they were sent. Fields and routes may be added, none is renamed.")
 	dst = append(appendKey(append(dst, '}'), "servers"), `[{"url":"/"}]`...)
 	dst = append(appendKey(dst, "security"), `[{},{"bearer":[]}]`...)
@@ -151,7 +157,8 @@ func appendHeaders(dst []byte, status string) []byte {
 
 // appendComponents writes what the paths refer to.
 func appendComponents(dst []byte) []byte {
-	dst = append(appendKey(dst, "securitySchemes"), `{"bearer":{"type":"http","scheme":"bearer","description":"A token of --auth-file."}}`...)
+	dst = append(appendKey(dst, "securitySchemes"),
+		`{"bearer":{"type":"http","scheme":"bearer","description":"A token of --auth-file."}}`...)
 	dst = append(appendKey(dst, "headers"), `{"Seq":{"description":"The place in the total order that the reply reflects.",`+
 		`"required":true,"schema":{"type":"integer"}},"RetryAfter":{"description":"Seconds after which to come back.",`+
 		`"schema":{"type":"integer"}}}`...)
@@ -173,7 +180,7 @@ func appendComponents(dst []byte) []byte {
 func appendErrorReplies(dst []byte) []byte {
 	used := map[string]bool{}
 	for i := range routeTable {
-		for _, status := range strings.Fields(routeTable[i].status + " " + statusOfEvery) {
+		for status := range strings.FieldsSeq(routeTable[i].status + " " + statusOfEvery) {
 			used[status] = true
 		}
 	}
@@ -184,13 +191,13 @@ func appendErrorReplies(dst []byte) []byte {
 			continue
 		}
 		last = status
-		about := ""
+		var codes []string
 		for j := range errorTable {
 			if e := &errorTable[j]; e.status == status {
-				about += "; " + e.code + ": " + e.about
+				codes = append(codes, e.code+": "+e.about)
 			}
 		}
-		dst = appendErrorReply(dst, strconv.Itoa(status), about[2:]+".")
+		dst = appendErrorReply(dst, strconv.Itoa(status), strings.Join(codes, "; ")+".")
 	}
 	dst = appendErrorReply(dst, "422", "The venue's status for a body that it cannot read, an unknown type among them.")
 	dst = appendTextField(append(appendKey(dst, "Refused"), '{'), "description", "The rules refused the one command of the body.")
@@ -205,7 +212,8 @@ func appendErrorReply(dst []byte, status, about string) []byte {
 }
 
 // fixedSchemas are those that neither a table nor openapi.txt describes.
-const fixedSchemas = `"Decimal":{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]+)?$","description":"An exact decimal without exponent."},` +
+const fixedSchemas = `"Decimal":{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]+)?$",` +
+	`"description":"An exact decimal without exponent."},` +
 	`"AmountOrAll":{"anyOf":[{"$ref":"#/components/schemas/Decimal"},{"const":"all"}],"description":"An amount, or all there is."},` +
 	`"CommandBody":{"description":"One command, or an array of them.","oneOf":[{"$ref":"#/components/schemas/Command"},` +
 	`{"type":"array","items":{"$ref":"#/components/schemas/Command"},"minItems":1,"maxItems":8192}]},` +
@@ -216,8 +224,8 @@ const fixedSchemas = `"Decimal":{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]+)
 	`"Text":{"type":"string","description":"Text."},` +
 	`"Contract":{"type":"object","description":"An OpenAPI 3.1 document."},` +
 	`"InfoReply":{"description":"What the venue answers to the type."},` +
-	`"InfoType":{"type":"string","description":"Name of a read of the venue.","examples":["meta","metaAndAssetCtxs","clearinghouseState",` +
-	`"spotClearinghouseState","openOrders","allMids","borrowLendUserState","liquidatable","exchangeStatus"]}`
+	`"InfoType":{"type":"string","description":"Name of a read of the venue.","examples":["meta","metaAndAssetCtxs",` +
+	`"clearinghouseState","spotClearinghouseState","openOrders","allMids","borrowLendUserState","liquidatable","exchangeStatus"]}`
 
 // appendSchemas writes all schemas.
 func appendSchemas(dst []byte) []byte {

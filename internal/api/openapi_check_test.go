@@ -33,7 +33,7 @@ func (d *contractDoc) resolve(ref string) any {
 	if !ok {
 		return nil
 	}
-	for _, key := range strings.Split(path, "/") {
+	for key := range strings.SplitSeq(path, "/") {
 		object, ok := at.(map[string]any)
 		if !ok {
 			return nil

@@ -162,7 +162,7 @@ func appendCommands(dst []byte, fields *object) []byte {
 // schemaOf names the schema of a command: order is OrderCommand.
 func schemaOf(s *spec) string {
 	var name []byte
-	for _, word := range strings.Split(s.name, "_") {
+	for word := range strings.SplitSeq(s.name, "_") {
 		name = append(append(name, word[0]-'a'+'A'), word[1:]...)
 	}
 	return string(name) + "Command"
@@ -170,7 +170,8 @@ func schemaOf(s *spec) string {
 
 func appendCommand(dst []byte, s *spec, fields *object) []byte {
 	dst = append(appendKey(dst, schemaOf(s)), '{')
-	dst = appendTextField(appendTextField(dst, "type", "object"), "description", "A command "+s.name+"; scope "+scopeOf(s.kind).String()+".")
+	about := "A command " + s.name + "; scope " + scopeOf(s.kind).String() + "."
+	dst = appendTextField(appendTextField(dst, "type", "object"), "description", about)
 	dst = append(appendKey(dst, "properties"), '{')
 	required := []string{fieldNames[fieldType]}
 	for f := range fieldCount {

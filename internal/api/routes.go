@@ -197,6 +197,7 @@ POST /v1/accounts/{account}/simulate           {"commands":[...],"prices":{...}}
                                                after, and every refusal; changes nothing
 GET  /v1/accounts?order=risk&limit=100         the accounts nearest to liquidation
 GET  /v1/tokens /v1/perps /v1/spots /v1/pools /v1/pools/{token}
+GET  /v1/pools/{token}/history                 hour by hour: rates, totals, indices (?start=&end=&limit=)
 GET  /v1/totals                                sums over all accounts, and the solvency identity
 GET  /v1/events?after=SEQ&account=&types=A,B   server-sent events, or lines (Accept: application/x-ndjson)
 GET  /v1/status                                how far each stage is, last snapshot, last recovery

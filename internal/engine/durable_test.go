@@ -262,3 +262,16 @@ func TestDamagedIDsAreRefused(t *testing.T) {
 		t.Error("an unknown client was taken")
 	}
 }
+
+func TestRememberedResultsComeBackWhole(t *testing.T) {
+	for flags := range 8 {
+		k := keptResult{id: idKey{1, 2, risk.FormUint}, result: Result{
+			Seq: 7, TimeMs: 9, Reason: risk.ReasonTierLimit, Rule: risk.RuleField, Field: 2,
+			HasAmounts: flags&1 != 0, UnknownOrder: flags&2 != 0, UnknownLiquidation: flags&4 != 0,
+		}}
+		r := idReader{b: appendID(nil, 3, 5, &k)}
+		if client, place, got := r.entry(); client != 3 || place != 5 || got != k || r.isBad || len(r.b) != 0 {
+			t.Errorf("flags %b: %d, %d, %+v, bad %v, want %+v", flags, client, place, got, r.isBad, k)
+		}
+	}
+}

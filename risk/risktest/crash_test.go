@@ -33,24 +33,29 @@ const (
 
 // crashMarket is one perp of the crash. Tokens: 0 dollars, 1 HYPE, 2 bitcoin.
 type crashMarket struct {
-	perp     listedPerp
-	spotOf   uint32 // token, 0 = none
-	start    int64  // at 1e-6
-	fallE3   int64  // of the whole fall
-	depth    int64  // dollars the book takes in a tick, for 5,000 accounts
-	slipE4   int64  // below (above) mark
-	lever    []int64
-	weight   int
-	decimals uint8
+	perp   listedPerp
+	spotOf uint32 // token, 0 = none
+	start  int64  // at 1e-6
+	fallE3 int64  // the whole fall
+	depth  int64  // dollars the book takes in a tick, for 5,000 accounts
+	slipE4 int64  // below (above) mark
+	lever  []int64
+	weight int // how often it is traded
 }
 
 var crashMarkets = []crashMarket{
-	{listedPerp{"BTC", 0, 0, 5, risk.MarginNormal, 0, 0, 0, 0, []int64{0, 40, 150_000_000, 20}}, 2, 121_000 * million, 131, 900_000, 15,
-		[]int64{3, 5, 10, 20, 40}, 4, 5},
-	{listedPerp{"SOL", 0, 0, 2, risk.MarginNormal, 0, 0, 0, 0, []int64{0, 20, 70_000_000, 10}}, 0, 220 * million, 260, 400_000, 60,
-		[]int64{2, 3, 5, 10, 20}, 3, 2},
-	{listedPerp{"HYPE", 0, 0, 2, risk.MarginNormal, 0, 0, 0, 0, []int64{0, 10, 20_000_000, 5}}, 1, 44 * million, 500, 300_000, 120,
-		[]int64{1, 2, 3, 5, 10}, 3, 2},
+	{
+		perp:   listedPerp{"BTC", 0, 0, 5, risk.MarginNormal, 0, 0, 0, 0, []int64{0, 40, 150_000_000, 20}},
+		spotOf: 2, start: 121_000 * million, fallE3: 131, depth: 900_000, slipE4: 15, lever: []int64{3, 5, 10, 20, 40}, weight: 4,
+	},
+	{
+		perp:  listedPerp{"SOL", 0, 0, 2, risk.MarginNormal, 0, 0, 0, 0, []int64{0, 20, 70_000_000, 10}},
+		start: 220 * million, fallE3: 260, depth: 400_000, slipE4: 60, lever: []int64{2, 3, 5, 10, 20}, weight: 3,
+	},
+	{
+		perp:   listedPerp{"HYPE", 0, 0, 2, risk.MarginNormal, 0, 0, 0, 0, []int64{0, 10, 20_000_000, 5}},
+		spotOf: 1, start: 44 * million, fallE3: 500, depth: 300_000, slipE4: 120, lever: []int64{1, 2, 3, 5, 10}, weight: 3,
+	},
 }
 
 // crash is the venue and its totals.
@@ -116,10 +121,14 @@ func newCrash(t *testing.T, accounts uint32) *crash {
 	cfg := risk.Config{AccountsMax: accounts + crashFirst}
 	for _, n := range []uint32{1, 4} {
 		cfg.Shards = n
-		c.sets = append(c.sets, NewShardsOf(cfg))
+		set := NewShardsOf(cfg)
+		for _, m := range set.Machines {
+			m.SetSweepAbove(int(accounts/n/64) + 1) // so few that a crash puts buckets aside
+		}
+		c.sets = append(c.sets, set)
 	}
 	cfg.Shards, cfg.Detect = 1, risk.DetectSweep
-	c.sets = append(c.sets, NewShardsOf(cfg))
+	c.sets = append([]*Shards{NewShardsOf(cfg)}, c.sets...)
 	return c
 }
 
@@ -131,7 +140,7 @@ func (c *crash) do(group ...risk.Command) []risk.Event {
 	c.told = time.Since(began)
 	for _, set := range c.sets[1:] {
 		if d := eventDifference(events, set.Do(group)); d != "" {
-			c.t.Fatalf("kind %d on %d shards: %s", group[0].Kind, len(set.Machines), d)
+			c.t.Fatalf("kind %d on %d shards by bands: %s", group[0].Kind, len(set.Machines), d)
 		}
 	}
 	c.startedNow = 0
@@ -198,6 +207,13 @@ func dollars(size, price int64) int64 {
 func (c *crash) clock(ms int64) {
 	c.timeMs += ms
 	c.must(risk.Command{Kind: risk.KindClock})
+	for _, set := range c.sets {
+		for i, m := range set.Machines {
+			for range 1 + 3*i { // as far as it gets in a second
+				m.BandStep(int(c.accounts) / 50)
+			}
+		}
+	}
 }
 
 // tick sends all prices.
@@ -231,7 +247,21 @@ func (c *crash) fall(tick int64) {
 		c.depth[n] = m.depth * int64(c.accounts) / crashAccounts
 	}
 	c.tick()
+	if tick%12 == 0 || tick >= steep && tick <= steep+ticks {
+		c.auditRankings(tick)
+	}
 	c.answer()
+}
+
+// auditRankings holds who would be deleveraged next against a look at all accounts.
+func (c *crash) auditRankings(tick int64) {
+	for _, set := range c.sets[1:] {
+		for i, m := range set.Machines {
+			if !m.AuditRankings() {
+				c.t.Fatalf("tick %d, shard %d of %d: a ranking leaves somebody out", tick, i, len(set.Machines))
+			}
+		}
+	}
 }
 
 // answer fills what stands, oldest first, as far as the book goes: the maker takes the other side.
@@ -376,6 +406,11 @@ func (c *crash) newcomer(slot uint32) {
 		size = max(1, size/20)
 	}
 	c.trade(slot, other, n, size, isLong)
+	if c.r.IntN(3) == 0 { // hedged: what it wins here it loses there
+		k := (n + 1 + c.r.IntN(2)) % len(crashMarkets)
+		size = sizeFor(money*leverage*7/10*million, crashMarkets[k].start, crashMarkets[k].perp.sz)
+		c.trade(slot, crashMaker, k, size, !isLong)
+	}
 }
 
 // credit buys HYPE, hundredths, at its price.

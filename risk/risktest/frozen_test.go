@@ -79,7 +79,7 @@ func (f *feeds) isStale(q quoted, nowMs int64) bool {
 
 // reads returns a stale price under everything that an event of a liquidation can be about: the
 // isolated position or the cross book of its market, or the cross books of its token. Books of
-// standard accounts are those of a dex, of others those of a token; a portfolio account has one.
+// standard accounts are those of a dex, of others those of a token.
 func (f *feeds) reads(v *risk.AccountView, collateral []uint32, market, token uint32, nowMs int64) (q quoted, isStale bool) {
 	stale := map[int]quoted{}
 	books := map[int]bool{}
@@ -94,10 +94,8 @@ func (f *feeds) reads(v *risk.AccountView, collateral []uint32, market, token ui
 			book = 1_000_000 + int(p.Perp)
 		case v.Mode == risk.ModeStandard:
 			book = 1_000 + int(p.Dex)
-		case v.Mode == risk.ModePortfolio:
-			book = -1
 		}
-		if p.Perp == market || market == risk.NoSlot && !p.IsIsolated && (book == -1 || collateral[p.Dex] == token) {
+		if p.Perp == market || market == risk.NoSlot && !p.IsIsolated && collateral[p.Dex] == token {
 			books[book] = true
 		}
 		if q = (quoted{risk.PriceMark, p.Perp}); f.isStale(q, nowMs) {
@@ -120,7 +118,10 @@ func (f *feeds) reads(v *risk.AccountView, collateral []uint32, market, token ui
 			return q, false
 		}
 	}
-	books[-1] = books[-1] || v.Mode == risk.ModePortfolio && market == risk.NoSlot
+	isIsolated := slices.ContainsFunc(v.Positions, func(p risk.PositionView) bool { return p.Perp == market && p.IsIsolated })
+	if at, old := stale[-1]; old && !isIsolated {
+		return at, true // every cross book of a portfolio account reads what it has lent and owes
+	}
 	for book, is := range books {
 		if at, old := stale[book]; is && old {
 			q, isStale = at, true

@@ -167,18 +167,18 @@ func (f *fate) outcome() (out []string) {
 	var v risk.AccountView
 	for n := range fateAccounts {
 		f.s.ReadAccount(f.slots[n], &v)
-		text := fmt.Sprintf("%d: %v", n, v.Margin.Health)
+		text := fmt.Appendf(nil, "%d: %v", n, v.Margin.Health)
 		for _, b := range v.Balances {
-			text += fmt.Sprintf(" %d:%d", b.Token, cents(b.Total.V, f.k))
+			text = fmt.Appendf(text, " %d:%d", b.Token, cents(b.Total.V, f.k))
 		}
 		for _, d := range v.Dexes {
-			text += fmt.Sprintf(" dex:%d", cents(d.CrossValue.V, f.k))
+			text = fmt.Appendf(text, " dex:%d", cents(d.CrossValue.V, f.k))
 		}
 		for _, p := range v.Positions {
 			size, _ := p.Size.V.Int64()
-			text += fmt.Sprintf(" %d@%d", size/f.k, p.Perp)
+			text = fmt.Appendf(text, " %d@%d", size/f.k, p.Perp)
 		}
-		out = append(out, text)
+		out = append(out, string(text))
 	}
 	return out
 }

@@ -205,8 +205,7 @@ func (s *scenario) trade(w []string) {
 
 func (s *scenario) order(w []string) {
 	c := s.dealt(risk.KindOrder, w[1:])
-	c.OrderForm, c.OrderLo = risk.FormUint, uint64(s.out.Len())+uint64(s.check.shards.seq)<<20
-	c.OrderLo = uint64(s.check.shards.seq)
+	c.OrderForm, c.OrderLo = risk.FormUint, s.sets[0].seq
 	c.Flags |= risk.FlagOrderID
 	if len(w) > 6 {
 		c.Flags |= risk.FlagReduceOnly

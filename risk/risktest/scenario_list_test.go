@@ -1,6 +1,7 @@
 package risktest
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -74,18 +75,16 @@ func slotOf(list *[]string, name string) uint32 {
 // listed keeps the options a listing was made with, so that a later one says only what changes.
 func (s *scenario) listed(key string, options map[string]string) map[string]string {
 	all := map[string]string{}
-	for _, word := range strings.Fields(s.marks["list "+key]) {
+	for word := range strings.FieldsSeq(s.marks["list "+key]) {
 		k, v, _ := strings.Cut(word, "=")
 		all[k] = v
 	}
-	line := ""
-	for k, v := range options {
-		all[k] = v
+	maps.Copy(all, options)
+	var line []string
+	for k, v := range all {
+		line = append(line, k+"="+v)
 	}
-	for _, k := range keysOf(all) {
-		line += k + "=" + all[k] + " "
-	}
-	s.marks["list "+key] = line
+	s.marks["list "+key] = strings.Join(line, " ")
 	return all
 }
 
@@ -102,7 +101,7 @@ func (s *scenario) listToken(name string, options map[string]string) {
 		c.Flags = risk.FlagBorrowable
 	}
 	for i, key := range []string{"supply", "borrow", "user-supply", "user-borrow"} {
-		s.number(&c, i, o[key]+"")
+		s.number(&c, i, o[key])
 	}
 	rates, limits := risk.Command{Kind: risk.KindPartRates}, risk.Command{Kind: risk.KindPartLimits, Flags: risk.FlagSecond}
 	for i, text := range []string{o["ltv"], "0.05", "4.75", "0.8"} {
@@ -146,11 +145,4 @@ func (s *scenario) listPerp(name string, options map[string]string) {
 		tiers.Ref[i], tiers.Mode = uint32(n), uint8(i+1)
 	}
 	s.do(c, tiers, nameRecord(name))
-}
-
-func keysOf(m map[string]string) (out []string) {
-	for k := range m {
-		out = append(out, k)
-	}
-	return out
 }

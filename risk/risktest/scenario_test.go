@@ -119,7 +119,7 @@ func (s *scenario) tell(text string) string {
 		above = strings.Trim(above, "\n")
 		s.out.Reset()
 		isCommanded := false
-		for _, line := range strings.Split(above, "\n") {
+		for line := range strings.SplitSeq(above, "\n") {
 			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 				isCommanded = true
 				s.command(strings.Fields(line))
@@ -136,7 +136,7 @@ func (s *scenario) tell(text string) string {
 
 // steps splits a text at blank lines.
 func steps(text string) (out []string) {
-	for _, step := range strings.Split(text, "\n\n") {
+	for step := range strings.SplitSeq(text, "\n\n") {
 		if step = strings.Trim(step, "\n"); step != "" {
 			out = append(out, step)
 		}

@@ -29,7 +29,7 @@ func (s *scenario) words(e *risk.Event) string {
 		return fmt.Sprintf("%s is short of %s: a cap, or the pool is dry", who, amount())
 	case risk.EventOrderReleased:
 		return fmt.Sprintf("%s: order %d of %s %s is cancelled", who, e.OrderLo, s.size(e), s.market(e.Market))
-	case risk.EventInterest, risk.EventFunding, risk.EventModeChanged, risk.EventHalted, risk.EventResumed, risk.EventPriceStale:
+	case risk.EventInterest, risk.EventFunding, risk.EventModeChanged, risk.EventHalted, risk.EventResumed:
 		return ""
 	default:
 		return s.liquidationWords(e, who, amount, second)
@@ -56,8 +56,16 @@ func (s *scenario) liquidationWords(e *risk.Event, who string, amount, second fu
 		return fmt.Sprintf("%s is deleveraged: %s %s at %s against %s", who, s.size(e), s.market(e.Market), grouped(price),
 			s.account(uint32(e.OrderLo)))
 	case risk.EventLossCovered:
+		if e.Rule == risk.RuleBackstop {
+			return fmt.Sprintf("%s: %s of a loss of %s, paid by the liquidator", who, amount(), second())
+		}
 		return fmt.Sprintf("%s: %s of a loss of %s, paid by %s", who, amount(), second(), ruleWords(e.Rule))
-	default:
+	default: // of a price: it is stale, or fresh again
+		if e.Account == risk.NoAccount && e.Market != risk.NoSlot {
+			who = s.market(e.Market)
+		} else if e.Account == risk.NoAccount {
+			who = s.token(e.Token)
+		}
 		return fmt.Sprintf("%s: %v", who, e.Kind)
 	}
 }
