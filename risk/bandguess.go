@@ -135,14 +135,18 @@ func (m *Machine) quickGuess(q *quickBox, a *account, f *quickFigures, s status)
 	maintenance, linear := f.maintenance, uint64(0)
 	if a.mode == ModePortfolio {
 		move = min(move, f.guessLine(equity, f.maintenance, 0))
-		equity = equity.Add(m.lendValue(q.local))
+		lent := m.lendValue(q.local)
+		if equity = equity.Add(lent); lent.Sign() < 0 {
+			equity = equity.Add(lent.DivFloor(1 << poolRoomShift))
+		}
 		maintenance = [2]uint64{f.maintenance[0] / 19 * 20, f.maintenance[1] / 19 * 20} // the ratio of 0.95
 	}
 	if q.hasTokens {
 		_, capacity := m.collateral(a, m.numeraire)
-		equity, linear = equity.Add(capacity), slackOf(capacity)>>1
+		equity, linear = equity.Add(capacity), min(slackOf(capacity), 1<<61)
 		if s := m.lendingSums(a); s.debt.Sign() > 0 {
-			move = min(move, guess(slackOf(s.capacity.Sub(s.debt)), slackOf(s.capacity)>>1, 0))
+			slack := s.capacity.Sub(s.debt).Sub(s.debt.DivFloor(1 << poolRoomShift))
+			move = min(move, guess(slackOf(nonNegative(slack)), slackOf(s.capacity), 0))
 		}
 	}
 	if move = min(move, f.guessLine(equity, f.initial, linear)); s.isBest() {

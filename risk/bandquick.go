@@ -31,6 +31,7 @@ type quickBox struct {
 	count      int
 	isBoth     bool // a better status is possible: two sides
 	hasTokens  bool // collateral decides; otherwise it is left out and its box is wide
+	wantsLines bool // figures are for a guess
 	pad        int64
 	unitsPerE6 uint64 // collateral units in one at 1e-6
 	local      uint32
@@ -69,6 +70,7 @@ func (m *Machine) quickBand(local uint32) (why bandOutcome, isDone bool) {
 	if !m.quickLegs(q, a, local) || h.kind() == hotLend && !m.quickTokens(a) {
 		return bandNever, false
 	}
+	q.wantsLines = false
 	f, ok := m.quickAt(q, endNow)
 	if !ok {
 		return bandNever, false
@@ -86,24 +88,42 @@ func (m *Machine) quickBand(local uint32) (why bandOutcome, isDone bool) {
 	if m.quickRecall(q, a) && m.quickIsSafe(q, a, s) {
 		return bandMade, true
 	}
-	return m.quickSearch(q, a, s, m.quickGuess(q, a, &f, s))
+	return m.quickSearch(q, a, s)
 }
 
-// quickSearch makes a guess smaller until it is safe, a few times; last it is made nothing at
-// all, and if that is not safe the account stands on a line.
-func (m *Machine) quickSearch(q *quickBox, a *account, s status, move uint64) (why bandOutcome, isDone bool) {
+// quickSearch begins with a box of next to nothing, which takes up what rooms and rounding need: if that
+// is not safe the account stands on a line. What is left says how far the box may reach.
+func (m *Machine) quickSearch(q *quickBox, a *account, s status) (why bandOutcome, isDone bool) {
+	least := m.bands.leastMove()
+	if !m.quickReach(q, least) {
+		return bandNever, false
+	}
+	q.wantsLines = true
+	f, ok := m.quickAt(q, endWorst)
+	if !ok {
+		return bandNever, false
+	}
+	if m.quickStatusAt(q, a, &f, endWorst) != s {
+		return bandLater, true
+	}
+	move := m.quickGuess(q, a, &f, s)
+	if q.isBoth {
+		if f, ok = m.quickAt(q, endBest); !ok || m.quickStatusAt(q, a, &f, endBest) != s {
+			return bandLater, ok
+		}
+		move = min(move, m.quickGuess(q, a, &f, s))
+	}
+	q.wantsLines = false
+	move = min(least+move, moveMost)
 	for range quickTries {
 		if m.quickReach(q, move) && m.quickIsSafe(q, a, s) {
 			m.quickSettle(q, a)
 			m.bands.stats.Rebanded++
 			return bandMade, true
 		}
-		if move == 0 {
-			return bandLater, true
-		}
-		move -= min(move, max(move/8, moveLeast))
+		move -= min(move-least, max(move/8, moveLeast))
 	}
-	return bandLater, !m.quickReach(q, 0) || !m.quickIsSafe(q, a, s)
+	return bandNever, false
 }
 
 // quickLegs lists an account's positions; false when one has a price without a code.
@@ -188,7 +208,7 @@ func (m *Machine) quickAt(q *quickBox, at end) (f quickFigures, ok bool) {
 		}
 		mm := h.maintenanceFast(n)
 		if l.isolated {
-			m.quickIsolated(&f, l, value, n, mm, pad, at)
+			m.quickIsolated(q, &f, l, value, n, mm, pad)
 			continue
 		}
 		lever, side := uint64(l.lever), l.adverse&1
@@ -227,13 +247,13 @@ func (m *Machine) quickPrice(q *quickBox, l *quickLeg, at end) (value, unit uint
 }
 
 // quickIsolated judges an isolated leg by itself.
-func (m *Machine) quickIsolated(f *quickFigures, l *quickLeg, value, n, mm uint64, pad int64, at end) {
+func (m *Machine) quickIsolated(q *quickBox, f *quickFigures, l *quickLeg, value, n, mm uint64, pad int64) {
 	t := &m.positions.terms[l.place]
 	worth := fixedpoint.Mul64(l.size, int64(value)).Add(fixedpoint.Mul64(l.size, t.cumE12)).DivFloor(m.sweepSubUnit)
 	equity := worth.Add(fixedpoint.I128(t.raw + pad))
 	f.isoEquity = f.isoEquity.Add(equity)
 	f.isolated = f.isolated.or(isolatedStatus(equity, units128(mm)))
-	if at == endNow {
+	if q.wantsLines {
 		f.lines = min(f.lines, guessLines(equity, units128(mm), equity.Sub(units128(mm)), units128(n)))
 	}
 }

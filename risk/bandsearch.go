@@ -223,12 +223,43 @@ func (m *Machine) band(local uint32) bandOutcome {
 	if m.recall(a) && m.isSafe(a, s) {
 		return bandMade
 	}
-	if !m.widest(a, s, m.guessAt(a, m.evaluate(a))) {
+	move, ok := m.guessBox(a, s)
+	if !ok || !m.widest(a, s, move) {
 		return bandLater
 	}
 	m.settleBox(a, local)
 	m.bands.stats.Rebanded++
 	return bandMade
+}
+
+// leastMove returns the least move of the box: two steps of a token's bounds, if it has a token.
+func (b *bands) leastMove() uint64 {
+	for i := range b.box {
+		if b.box[i].isToken() {
+			return 2 * moveLeast << tokenGrain
+		}
+	}
+	return 0
+}
+
+// guessBox returns a move to begin with: what a box of next to nothing, with all that rooms and
+// rounding need, leaves over; false when that is not safe.
+func (m *Machine) guessBox(a *account, s status) (move uint64, ok bool) {
+	least := m.bands.leastMove()
+	if !m.reach(least) {
+		return 0, false
+	}
+	m.enterCorner(a, true)
+	f := m.evaluate(a)
+	ok, move = m.statusOf(a, f) == s, m.guessAt(a, f)
+	m.leaveCorner(a)
+	if ok && !s.isBest() {
+		m.enterCorner(a, false)
+		f = m.evaluate(a)
+		ok, move = m.statusOf(a, f) == s, min(move, m.guessAt(a, f))
+		m.leaveCorner(a)
+	}
+	return min(least+move, moveMost), ok
 }
 
 // recall sets the box to the bounds that the account keeps; false when one is missing or

@@ -38,7 +38,8 @@ const (
 var eventNames = [eventKindCount]string{
 	"none", "result", "health_changed", "borrowed", "repaid", "supplied", "unsupplied", "interest", "funding",
 	"cap_reached", "price_stale", "order_released", "mode_changed", "halted", "resumed", "liquidation_started",
-	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed", "loss_covered", "liquidation_step", "price_fresh",
+	"liquidation_order", "liquidation_ended", "backstop_takeover", "adl", "lending_health_changed", "loss_covered",
+	"liquidation_step", "price_fresh",
 }
 
 // String returns the event type of the HTTP contract.

@@ -25,7 +25,7 @@ func (m *Machine) ReadFunding(slot uint32, dst []FundingPayment) []FundingPaymen
 	}
 	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {
 		perp := uint32(m.positions.perp[i] &^ isolatedBit)
-		dst = m.splitFunding(dst, perp, m.positions.size[i], m.positions.terms[i].cumE12, m.past.funding[perp].count, m.timeMs)
+		dst = m.splitFunding(dst, perp, m.positions.size[i], m.positions.terms[i].cumE12, m.past.funding[perp].count)
 	}
 	r := &m.past.records
 	for n, left := r.last[slot/m.cfg.Shards], RecordsRead; left > 0; left-- {
@@ -34,7 +34,7 @@ func (m *Machine) ReadFunding(slot uint32, dst []FundingPayment) []FundingPaymen
 			break
 		}
 		if x.kind == RecordFunding {
-			dst = m.splitFunding(dst, x.market, int64(x.second.Lo), x.from, x.upTo, x.timeMs)
+			dst = m.splitFunding(dst, x.market, int64(x.second.Lo), x.from, x.upTo)
 		}
 		n = x.prev
 	}
@@ -43,7 +43,7 @@ func (m *Machine) ReadFunding(slot uint32, dst []FundingPayment) []FundingPaymen
 
 // splitFunding appends the payments before number upTo that a position of size owed since its
 // cumulative funding was from.
-func (m *Machine) splitFunding(dst []FundingPayment, perp uint32, size, from int64, upTo uint32, timeMs int64) []FundingPayment {
+func (m *Machine) splitFunding(dst []FundingPayment, perp uint32, size, from int64, upTo uint32) []FundingPayment {
 	r, p := &m.past.funding[perp], &m.perps[perp]
 	n := upTo
 	for n > r.first() && r.at(n-1).cumE12 != from {

@@ -19,7 +19,6 @@ const (
 	RecordWithdraw                       // to outside
 	RecordSent                           // to Other
 	RecordReceived                       // from Other
-	RecordImported                       // an account came with all it has
 	RecordSupplied                       // by command
 	RecordUnsupplied
 	RecordBorrowed // by command or by itself
@@ -38,7 +37,6 @@ type record struct {
 	kind    RecordKind
 	event   EventKind // of a liquidation
 	rule    Rule
-	isAll   bool   // funding: the account paid all of it, see upTo
 	upTo    uint32 // funding: payments of the perp that are in it
 	seq     uint64
 	timeMs  int64

@@ -50,8 +50,8 @@ func newDemoFlags() (*flags, *demoOptions) {
 		"another market; equal seeds give equal accounts and ticks.",
 	})
 	f.toggle(&o.isCrash, option{
-		"crash", "", "Has prices fall as on 10 October 2025 within the first twelve minutes of market time: BTC by 13.1 %, SOL by 26 %, " +
-			"HYPE by half. No market takes what is liquidated.",
+		"crash", "", "Has prices fall as on 10 October 2025 within the first twelve minutes of market time: BTC by 13.1 %, " +
+			"SOL by 26 %, HYPE by half. No market takes what is liquidated.",
 		"see how many are liquidated, taken over and deleveraged.",
 	})
 	f.number(&o.tickMs, option{
@@ -194,7 +194,8 @@ func (s *show) settle(ctx context.Context) error {
 		return err
 	}
 	s.summary.Negative = totals.Negative
-	s.screen.line("%s; %s accounts below zero; ledger: solvent %v", s.figures.liquidationLine(), countText(totals.Negative), totals.Solvent)
+	s.screen.line("%s; %s accounts below zero; ledger: solvent %v",
+		s.figures.liquidationLine(), countText(totals.Negative), totals.Solvent)
 	return nil
 }
 

@@ -222,8 +222,8 @@ func (w *walker) step(dst []risk.Command) []risk.Command {
 	return dst
 }
 
-// crashed are the falls of 10 October 2025, of price at the end over that at the start.
-var crashed = map[string]float64{"BTC": 1 - 0.131, "SOL": 1 - 0.26, "HYPE": 1 - 0.5}
+// crashed are the falls of 10 October 2025: the price at the end over that at the start.
+func crashed() map[string]float64 { return map[string]float64{"BTC": 1 - 0.131, "SOL": 1 - 0.26, "HYPE": 1 - 0.5} }
 
 // crashTime is how long that took, in ms of market time.
 const crashTime = 12 * 60 * 1000
@@ -231,12 +231,13 @@ const crashTime = 12 * 60 * 1000
 // crash has prices fall as on 10 October 2025 within the next twelve minutes; perps that have no
 // figure of that day fall by what BTC's fall makes with their beta, but by no more than half.
 func (w *walker) crash(m *market, tickMs int64) {
+	falls := crashed()
 	w.falling = int(max(1, crashTime/tickMs))
 	for i := range w.assets {
 		a := &w.assets[i]
-		fall := max(math.Log(crashed["HYPE"]), math.Log(crashed["BTC"])*max(1, a.beta))
+		fall := max(math.Log(falls["HYPE"]), math.Log(falls["BTC"])*max(1, a.beta))
 		for k := range m.perps {
-			if f, ok := crashed[m.perps[k].Name]; ok && m.perps[k].Slot == a.perp {
+			if f, ok := falls[m.perps[k].Name]; ok && m.perps[k].Slot == a.perp {
 				fall = math.Log(f)
 			}
 		}

@@ -53,11 +53,13 @@ func inspect(_ context.Context, p *process) int {
 	f.operand(&dir, "DIR")
 	f.toggle(&isJSON, option{"json", "", "Prints JSON, an object a line.", "scripts read it."})
 	f.toggle(&isLiquidations, option{
-		"liquidations", "", "Replays instead, and judges each decision of a liquidation by its own figures; exit code 3: one does not hold.",
+		"liquidations", "", "Replays instead, and judges each decision of a liquidation by its own figures; " +
+			"exit code 3: one does not hold.",
 		"proof that nobody was liquidated who was safe.",
 	})
 	f.number64(&after, option{
-		"after", "N", "With --liquidations: the seq after which they are judged.", "the log begins with a snapshot, or the rest is known.",
+		"after", "N", "With --liquidations: the seq after which they are judged.",
+		"the log begins with a snapshot, or the rest is known.",
 	})
 	if code, done := p.parse(f); done {
 		return code

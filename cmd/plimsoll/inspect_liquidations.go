@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
+	"strconv"
 
 	"plimsoll/fixedpoint"
 	"plimsoll/internal/api"
@@ -63,8 +65,8 @@ func (i *inspector) liquidations(p *past, after uint64) error {
 		return err
 	}
 	c := &j.counts
-	err := i.line(c, "judged: %s decisions, %s orders, %s takeovers, %s deleveraged, %s losses covered; %s wrong", countText(c.Decisions),
-		countText(c.Orders), countText(c.Takeovers), countText(c.Deleveraged), countText(c.Covered), countText(c.Wrong))
+	err := i.line(c, "judged: %s decisions, %s orders, %s takeovers, %s deleveraged, %s losses covered; %s wrong",
+		countText(c.Decisions), countText(c.Orders), countText(c.Takeovers), countText(c.Deleveraged), countText(c.Covered), countText(c.Wrong))
 	if err == nil && c.Wrong > 0 {
 		return fmt.Errorf("%d of %d: %w", c.Wrong, c.Decisions+c.Orders+c.Takeovers+c.Deleveraged+c.Covered, errWrong)
 	}
@@ -108,7 +110,8 @@ func (j *judge) event(e *risk.Event, names *api.Directory) error {
 		verdict = "WRONG"
 		j.counts.Wrong++
 	}
-	return j.inspector.line(x, "seq %d.%d %s %-19s %-28s %s %s: %s", x.Seq, x.N, timeText(x.Time), x.Type, x.Account, x.figures(), x.Line, verdict)
+	return j.inspector.line(x, "seq %d.%d %s %-19s %-28s %s %s: %s",
+		x.Seq, x.N, timeText(x.Time), x.Type, x.Account, x.figures(), x.Line, verdict)
 }
 
 func newJudgement(e *risk.Event, names *api.Directory) *judgement {
@@ -117,7 +120,7 @@ func newJudgement(e *risk.Event, names *api.Directory) *judgement {
 		Market: string(names.MarketName(e.Market)), Token: string(names.TokenName(e.Token)),
 	}
 	if e.OrderForm != risk.FormNone {
-		x.Liquidation = fmt.Sprint(e.OrderLo)
+		x.Liquidation = strconv.FormatUint(e.OrderLo, 10)
 	} else if e.Kind == risk.EventADL || e.Rule == risk.RuleShared {
 		x.Against = string(names.AccountName(uint32(e.OrderLo))) //nolint:gosec // a slot
 	}
@@ -143,11 +146,9 @@ func decimal128(v fixedpoint.Int128, decimals uint8) string {
 // follows wants that the account was told to be past one of some lines, in the same Seq.
 func (x *judgement) follows(steps []risk.Rule, allowed ...risk.Rule) {
 	for _, s := range steps {
-		for _, a := range allowed {
-			if s == a {
-				x.Line, x.Holds = "follows from "+s.String(), true
-				return
-			}
+		if slices.Contains(allowed, s) {
+			x.Line, x.Holds = "follows from "+s.String(), true
+			return
 		}
 	}
 	x.Line = "follows from nothing"
@@ -192,7 +193,7 @@ func factor(n int64) string {
 	if n == 1 {
 		return ""
 	}
-	return fmt.Sprint(n) + " x "
+	return strconv.FormatInt(n, 10) + " x "
 }
 
 func bigOf(v fixedpoint.Int128) *big.Int {

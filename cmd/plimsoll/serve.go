@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"plimsoll/internal/api"
 	"plimsoll/internal/engine"
 	"plimsoll/internal/universe"
 	"plimsoll/risk"
@@ -26,6 +27,7 @@ type serveOptions struct {
 	clock       string
 	detect      string
 	logFormat   string
+	slow        time.Duration // from when on a request of commands is logged
 	accountsMax int
 	keep        keepOptions
 	access      accessOptions
@@ -41,7 +43,7 @@ const universeEmbedded = "embedded"
 func newServeFlags() (*flags, *serveOptions) {
 	o := &serveOptions{
 		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: universeEmbedded, clock: "wall", detect: detectBands,
-		logFormat: "text",
+		logFormat: "text", slow: api.SlowDefault,
 		keep:      defaultKeep(), access: defaultAccess(), cfg: engine.DefaultConfig(),
 	}
 	o.cfg.Shards = shardsByCores()
@@ -87,6 +89,10 @@ func (o *serveOptions) addFlags(f *flags) {
 	addDetectFlag(f, &o.detect)
 	o.addEngineFlags(f)
 	f.text(&o.logFormat, option{"log-format", "text|json", "How log lines are written to stderr.", "\"json\" for log collectors."})
+	f.duration(&o.slow, option{
+		"slow-commands", "TIME", "A request of commands that takes longer is logged, with what each stage took; one line a second at most.",
+		"a target of your own; longer where the disk is slow.",
+	})
 	o.access.addFlags(f)
 }
 
@@ -139,6 +145,9 @@ func (o *serveOptions) check() error {
 		o.cfg.Clock = engine.ClockCommands
 	default:
 		faults = append(faults, fmt.Errorf("--clock is wall or commands, not %q", o.clock))
+	}
+	if o.slow <= 0 {
+		faults = append(faults, fmt.Errorf("--slow-commands is %s, want more than 0", o.slow))
 	}
 	if o.logFormat != "text" && o.logFormat != "json" {
 		faults = append(faults, fmt.Errorf("--log-format is text or json, not %q", o.logFormat))
@@ -193,6 +202,7 @@ func (o *serveOptions) run(ctx context.Context, p *process, u *universe.Universe
 	signal.Notify(hangups, syscall.SIGHUP) // from here on: one in the middle of a start ends nothing
 	defer signal.Stop(hangups)
 	o.cfg.OnBandMiss = d.logMiss(log)
+	d.server.LogSlow(log, o.slow)
 	log.Info("plimsoll starts", "version", versionText(), "url", d.url(), "data", o.data, "shards", o.cfg.Shards,
 		"threads", o.cfg.Threads, "cores", runtime.NumCPU(), "clock", o.clock, "detect", o.detect, "universe", o.universe,
 		"accounts_max", o.accountsMax, "ingress_slots", o.cfg.IngressSlots, "sequence_slots", o.cfg.SequenceSlots,

@@ -101,9 +101,9 @@ func (w *ledgerWriter) transfer(dst []byte, e *risk.LedgerEntry) []byte {
 	}
 	isWithin := e.Other == w.slot
 	switch {
-	case isWithin && max(e.Wallets[0], e.Wallets[1]) <= uint16(risk.WalletPerp) && w.isDollar(e.Token):
+	case isWithin && uint32(max(e.Wallets[0], e.Wallets[1])) <= risk.WalletPerp && w.isDollar(e.Token):
 		dst = appendAmountField(appendLedgerHead(dst, e, "accountClassTransfer"), "usdc", e.Amount)
-		dst = appendBoolField(dst, "toPerp", e.Wallets[1] != uint16(risk.WalletSpot))
+		dst = appendBoolField(dst, "toPerp", uint32(e.Wallets[1]) != risk.WalletSpot)
 	case isWithin:
 		dst = appendTextField(appendLedgerHead(dst, e, "send"), "user", from)
 		dst = appendTextField(dst, "destination", to)

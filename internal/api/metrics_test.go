@@ -163,7 +163,7 @@ func TestStagesAddUp(t *testing.T) {
 	const orders = 50
 	for i := range orders {
 		if status, reply, _ := h.do("POST", "/v1/commands", "application/json",
-			fmt.Sprintf(`{"type":"order","account":"%s","market":"BTC","side":"buy","size":"0.001","price":"58000","order_id":"%d"}`, bobby, i+100)); status != 200 {
+			fmt.Sprintf(`{"type":"order","account":%q,"market":"BTC","side":"buy","size":"0.001","price":"58000","order_id":"%d"}`, bobby, i+100)); status != 200 {
 			t.Fatal(status, reply)
 		}
 	}

@@ -66,8 +66,8 @@ func makeContract(version string) []byte {
 	dst = appendTextField(dst, "version", version)
 	dst = appendTextField(dst, "summary", "A portfolio-margin risk engine")
 	dst = appendTextField(dst, "description", "Amounts, prices, sizes and rates are decimal strings; indices, counts, places "+
-		"and times are integers; times are ms since 1970 UTC. HEAD goes where GET goes. Reads see every command that was acknowledged before "+
-		"they were sent. Fields and routes may be added, none is renamed.")
+		"and times are integers; times are ms since 1970 UTC. HEAD goes where GET goes. Reads see every command that was "+
+		"acknowledged before they were sent. Fields and routes may be added, none is renamed.")
 	dst = append(appendKey(append(dst, '}'), "servers"), `[{"url":"/"}]`...)
 	dst = append(appendKey(dst, "security"), `[{},{"bearer":[]}]`...)
 	dst = append(appendKey(dst, "tags"), '[')

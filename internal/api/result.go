@@ -109,13 +109,14 @@ func (d *Decoder) culprit(i int, r *engine.Result) (at string, text []byte) {
 	case risk.ReasonUnknownAccount, risk.ReasonAccountExists, risk.ReasonAccountHalted,
 		risk.ReasonAccountInLiquidation:
 		id = fieldAccount
-		if c.Kind == risk.KindTransfer {
+		switch {
+		case c.Kind == risk.KindTransfer:
 			if id = fieldFrom; c.Account() != risk.NoAccount && c.Other() == risk.NoAccount {
 				id = fieldTo
 			}
-		} else if c.Kind == risk.KindOpenAccount && r.Reason == risk.ReasonUnknownAccount {
+		case c.Kind == risk.KindOpenAccount && r.Reason == risk.ReasonUnknownAccount:
 			id = fieldMaster
-		} else if c.Kind == risk.KindSetParameters {
+		case c.Kind == risk.KindSetParameters:
 			id = fieldBackstopAccount
 		}
 	case risk.ReasonDuplicateOrderID, risk.ReasonUnknownOrder:

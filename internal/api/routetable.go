@@ -177,12 +177,14 @@ var routeTable = [...]route{
 // routeOther stands in /metrics for what is no route.
 const routeOther = len(routeTable)
 
-// routeShapes are the paths of routeTable as they are compared: what stands before a name, and
-// behind it.
-var routeShapes = func() (shapes [len(routeTable)]struct {
+type routeShape struct {
 	before, after string
 	isNamed       bool
-}) {
+}
+
+// routeShapes are the paths of routeTable as they are compared: what stands before a name, and
+// behind it.
+var routeShapes = func() (shapes [len(routeTable)]routeShape) {
 	for i := range routeTable {
 		x := &shapes[i]
 		x.before, x.after, x.isNamed = strings.Cut(routeTable[i].path, "{")

@@ -33,9 +33,6 @@ type Config struct {
 	Limits Limits       // fields that are zero have their defaults
 	Audit  *slog.Logger // takes a line for each action of scope admin; nil: none
 
-	Slow   *slog.Logger  // takes a line for slow commands; nil: none
-	SlowOf time.Duration // from when on commands are slow; 0 = SlowDefault
-
 	FreeLowBytes uint64 // free space below which the journal takes nothing: for messages; 0 = not told
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -61,9 +60,14 @@ const (
 
 // watch sets up what watches requests.
 func (s *Server) watch(cfg *Config) {
-	s.made, s.slow.log, s.slowNs = time.Now(), cfg.Slow, int64(cmp.Or(cfg.SlowOf, SlowDefault))
+	s.made, s.slowNs = time.Now(), int64(SlowDefault)
 	s.document = sync.OnceValue(func() []byte { return makeContract(cfg.Version) })
 	s.setEngine(cfg.Engine)
+}
+
+// LogSlow has commands that take longer logged. It is called before Serve.
+func (s *Server) LogSlow(log *slog.Logger, from time.Duration) {
+	s.slow.log, s.slowNs = log, int64(from)
 }
 
 // setEngine gives the server its engine, or nil.

@@ -5,22 +5,8 @@ package engine
 import (
 	"testing"
 
-	"plimsoll/internal/journal"
 	"plimsoll/risk"
 )
-
-// instantJournal has everything durable at once.
-type instantJournal struct{ number, durable uint64 }
-
-func (j *instantJournal) Start(func()) {}
-
-func (j *instantJournal) Append(h *journal.Header, _ []byte) error {
-	j.number++
-	h.Number, j.durable = j.number, h.LastSeq
-	return nil
-}
-
-func (j *instantJournal) Durable() (uint64, error) { return j.durable, nil }
 
 func TestSubmitAllocatesNothing(t *testing.T) {
 	for name, j := range map[string]Journal{"no journal": NoJournal{}, "journal": &instantJournal{}} {

@@ -4,9 +4,23 @@ import (
 	"testing"
 	"time"
 
+	"plimsoll/internal/journal"
 	"plimsoll/internal/metrics"
 	"plimsoll/risk"
 )
+
+// instantJournal has everything durable at once.
+type instantJournal struct{ number, durable uint64 }
+
+func (j *instantJournal) Start(func()) {}
+
+func (j *instantJournal) Append(h *journal.Header, _ []byte) error {
+	j.number++
+	h.Number, j.durable = j.number, h.LastSeq
+	return nil
+}
+
+func (j *instantJournal) Durable() (uint64, error) { return j.durable, nil }
 
 func latencyOf(e *Engine, stage Stage) *metrics.Snapshot {
 	s := new(metrics.Snapshot)
@@ -127,8 +141,9 @@ func TestStuckJournalAges(t *testing.T) {
 	r := newTracer(1)
 	e := &Engine{tracer: r}
 	j := &journaler{tracer: r}
-	j.flight = append(j.flight, frameInFlight{appendedNs: j.traceAppended()})
-	j.flight = append(j.flight, frameInFlight{appendedNs: j.traceAppended()})
+	for range 2 {
+		j.flight = append(j.flight, frameInFlight{appendedNs: j.traceAppended()})
+	}
 	time.Sleep(2 * time.Millisecond)
 	if age := e.JournalAge(); age < int64(2*time.Millisecond) {
 		t.Errorf("the oldest frame has waited %d ns, want 2 ms", age)

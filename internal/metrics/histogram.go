@@ -63,7 +63,7 @@ func (h *Histogram) AddTo(s *Snapshot) {
 
 // Sub takes away an older snapshot of the same histograms: what is left came since.
 func (s *Snapshot) Sub(older *Snapshot) {
-	for i, n := range older.counts {
+	for i, n := range &older.counts {
 		s.counts[i] -= n
 	}
 	s.Count -= older.Count
@@ -79,7 +79,7 @@ func (s *Snapshot) Quantile(millionths uint64) int64 {
 	if rest > 0 || rank == 0 {
 		rank++ // the nearest rank, counted from one
 	}
-	for i, n := range s.counts {
+	for i, n := range &s.counts {
 		if rank <= n {
 			return int64(lowest(i+1)) - 1 //nolint:gosec // within 37 bits
 		}

@@ -26,7 +26,8 @@ type feeds struct {
 // guardListings gives half of the listings a max_price_age, and some of those a price_band.
 func (f *feeds) guardListings(groups [][]risk.Command) {
 	for _, group := range groups {
-		c, of := &group[0], quoted{}
+		var of quoted
+		c := &group[0]
 		switch c.Kind { //nolint:exhaustive // listings that have prices
 		case risk.KindListPerp:
 			of = quoted{risk.PriceMark, c.Market()}
@@ -172,14 +173,14 @@ func (f *frozen) run(seed uint64) error {
 		f.sets = append(f.sets, NewShards(n+1, accounts+1))
 	}
 	f.sets = append(f.sets, NewShardsOf(risk.Config{Shards: 1, AccountsMax: accounts + 1, Detect: risk.DetectSweep}))
-	for n := 0; n < 150; n++ {
-		group := []risk.Command(nil)
+	for n := range 150 {
+		var group []risk.Command
 		switch {
 		case n < len(groups):
 			group = groups[n]
 		case f.r.IntN(3) == 0:
 			group = []risk.Command{{Kind: risk.KindClock, TimeMs: f.sets[0].TimeMs() + f.r.Int64N(3_000)}}
-		case f.r.IntN(3) == 0:
+		case f.r.IntN(6) < 2:
 			group = g.tick()
 		default:
 			group = g.Next()
