@@ -8,6 +8,7 @@ FOR      ?= 20s
 SEEDS    ?= 2000
 SEED     ?=
 ROUNDS   ?= 50
+MILLIONS ?= 1000
 BENCH    ?= .
 COUNT    ?= 1
 BASE     ?=
@@ -16,10 +17,10 @@ LARGE    ?=
 SHORT_ROWS = ^Benchmark(OrderCheck|Fill|Tick|DecodeOrder|EncodeAccount|RingHop)$$/^(mode=.*|text=compact|ring=spsc)$$/^(accounts=10000?|ref=fastjson_parse|batch=32)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help check format format-check vet lint arch invariants test race sim crash fuzz bench bench-compare bench-compare-short bench-results run build clean
+.PHONY: help check format format-check vet lint arch invariants test race sim crash soak fuzz bench bench-compare bench-compare-short bench-results run build clean
 
 help: ## print the verbs
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 30
 
 # Every step runs, so that one report holds all faults; the tests come last.
 check: ## format, vet, lint, house rules, tests: what CI runs
@@ -63,6 +64,10 @@ endif
 
 crash: ## the real binary, killed ROUNDS=50 times under load
 	PLIMSOLL_CRASH_ROUNDS=$(ROUNDS) $(GO) test ./cmd/plimsoll -run 'TestCrashes|TestPowerLoss' -count=1 -v -timeout 60m
+
+soak: ## MILLIONS=1000 account-ticks (a billion) of price storms, then the crash of 10 October at full size
+	PLIMSOLL_SOAK=$(MILLIONS) $(GO) test ./risk/risktest -run '^TestStorm$$' -count=1 -v -timeout 24h
+	PLIMSOLL_CRASH=437000 $(GO) test ./risk/risktest -run 'TestTenthOfOctober' -count=1 -v -timeout 24h
 
 fuzz: ## every fuzz target, FOR=20s each
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -28,7 +28,6 @@ type bands struct {
 	tokenBounds            int           // bounds of balances that are not zero
 	owed                   []owedChain   // entries whose accounts are still to be woken
 	inserts                []quickInsert // scratch
-	sortBuf                []wheelEntry  // scratch
 	localBuf               []uint32      // scratch
 	passing                passing       // scratch
 	box                    []coordinate  // scratch

@@ -3,6 +3,7 @@ package risk
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func banded(t *testing.T, accounts int) *desk {
 	for n := range accounts {
 		mode := []Mode{ModeStandard, ModeUnified, ModePortfolio}[n%3]
 		a := d.open(fmt.Sprintf("a%d", n), mode)
-		c := d.fund(KindDeposit, a, "USDC", fmt.Sprint(20_000+r.IntN(40_000)))
+		c := d.fund(KindDeposit, a, "USDC", strconv.Itoa(20_000+r.IntN(40_000)))
 		if mode == ModeStandard {
 			c.Wallets[0] = uint16(WalletPerp)
 		}
@@ -45,7 +46,7 @@ func (d *desk) settleBands() {
 	if misses, _ := d.m.AuditStep(len(d.m.hot), nil); len(misses) > 0 {
 		d.t.Fatalf("account %d: told %v, is %v", misses[0].Account, misses[0].Told, misses[0].Exact)
 	}
-	if s := d.m.BandStats(); d.m.bands.owed != nil && len(d.m.bands.owed) > 0 || s.Awake != uint64(d.m.bands.tried) {
+	if s := d.m.BandStats(); len(d.m.bands.owed) > 0 || s.Awake != uint64(d.m.bands.tried) {
 		d.t.Fatalf("after all band work %d accounts are awake, %d of them tried", s.Awake, d.m.bands.tried)
 	}
 }

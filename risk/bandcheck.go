@@ -13,7 +13,8 @@ type heldEntry struct {
 }
 
 func compareHeld(a, b heldEntry) int {
-	return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.side, b.side), cmp.Compare(a.local, b.local), cmp.Compare(a.code, b.code))
+	return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.side, b.side), cmp.Compare(a.local, b.local),
+		cmp.Compare(a.code, b.code))
 }
 
 // checkWheels holds the bounds of all accounts against the entries of all wheels: each has one,
@@ -21,7 +22,7 @@ func compareHeld(a, b heldEntry) int {
 func (m *Machine) checkWheels() {
 	b := &m.bands
 	var held []heldEntry
-	for number, pair := range b.pairs {
+	for number, pair := range &b.pairs {
 		for side := range 2 {
 			if pair != nil {
 				held = m.appendWheel(held, uint32(number), uint8(side), &pair.sides[side])

@@ -153,7 +153,8 @@ func (m *Machine) quickGuess(q *quickBox, a *account, f *quickFigures, s status)
 		return move
 	}
 	two := [2]uint64{f.maintenance[0] / 3 * 2, f.maintenance[1] / 3 * 2}
-	return min(move, f.guessLine(equity, maintenance, linear), f.guessLine(equity, two, linear), f.guessLine(equity, [2]uint64{}, linear))
+	move = min(move, f.guessLine(equity, maintenance, linear), f.guessLine(equity, two, linear))
+	return min(move, f.guessLine(equity, [2]uint64{}, linear))
 }
 
 // guessLine returns the move that takes an equity to a requirement, from either side; linear

@@ -54,7 +54,7 @@ func radix[T any](items, spare []T, key func(T) uint32) {
 			at[key(x)>>shift&(radixSize-1)]++
 		}
 		sum := uint32(0)
-		for i, count := range at {
+		for i, count := range &at {
 			at[i] = sum
 			sum += count
 		}

@@ -1,6 +1,10 @@
 package risk
 
-import "plimsoll/fixedpoint"
+import (
+	"slices"
+
+	"plimsoll/fixedpoint"
+)
 
 // corner evaluates an account as if prices stood at a corner of its box: the machine's prices
 // are exchanged for those of the corner, the functions that decide are asked, and the prices
@@ -97,10 +101,8 @@ func floorE6(value, cum int64) int64 {
 // account, or for it.
 func (m *Machine) enterPool(n int16) {
 	k := &m.corner
-	for _, used := range k.used[:k.usedN] {
-		if used == n {
-			return
-		}
+	if slices.Contains(k.used[:k.usedN], n) {
+		return
 	}
 	p, room := &m.pools[n], &m.bands.epoch.pools[n]
 	k.used[k.usedN] = n

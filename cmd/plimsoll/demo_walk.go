@@ -223,7 +223,9 @@ func (w *walker) step(dst []risk.Command) []risk.Command {
 }
 
 // crashed are the falls of 10 October 2025: the price at the end over that at the start.
-func crashed() map[string]float64 { return map[string]float64{"BTC": 1 - 0.131, "SOL": 1 - 0.26, "HYPE": 1 - 0.5} }
+func crashed() map[string]float64 {
+	return map[string]float64{"BTC": 1 - 0.131, "SOL": 1 - 0.26, "HYPE": 1 - 0.5}
+}
 
 // crashTime is how long that took, in ms of market time.
 const crashTime = 12 * 60 * 1000

@@ -66,7 +66,8 @@ func (i *inspector) liquidations(p *past, after uint64) error {
 	}
 	c := &j.counts
 	err := i.line(c, "judged: %s decisions, %s orders, %s takeovers, %s deleveraged, %s losses covered; %s wrong",
-		countText(c.Decisions), countText(c.Orders), countText(c.Takeovers), countText(c.Deleveraged), countText(c.Covered), countText(c.Wrong))
+		countText(c.Decisions), countText(c.Orders),
+		countText(c.Takeovers), countText(c.Deleveraged), countText(c.Covered), countText(c.Wrong))
 	if err == nil && c.Wrong > 0 {
 		return fmt.Errorf("%d of %d: %w", c.Wrong, c.Decisions+c.Orders+c.Takeovers+c.Deleveraged+c.Covered, errWrong)
 	}

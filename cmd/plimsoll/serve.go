@@ -44,7 +44,7 @@ func newServeFlags() (*flags, *serveOptions) {
 	o := &serveOptions{
 		listen: "127.0.0.1:8640", data: "./plimsoll-data", universe: universeEmbedded, clock: "wall", detect: detectBands,
 		logFormat: "text", slow: api.SlowDefault,
-		keep:      defaultKeep(), access: defaultAccess(), cfg: engine.DefaultConfig(),
+		keep: defaultKeep(), access: defaultAccess(), cfg: engine.DefaultConfig(),
 	}
 	o.cfg.Shards = shardsByCores()
 	o.accountsMax = int(o.cfg.AccountsMax)
@@ -90,7 +90,7 @@ func (o *serveOptions) addFlags(f *flags) {
 	o.addEngineFlags(f)
 	f.text(&o.logFormat, option{"log-format", "text|json", "How log lines are written to stderr.", "\"json\" for log collectors."})
 	f.duration(&o.slow, option{
-		"slow-commands", "TIME", "A request of commands that takes longer is logged, with what each stage took; one line a second at most.",
+		"slow-commands", "TIME", "Commands that take longer are logged, with what each stage took; a line a second at most.",
 		"a target of your own; longer where the disk is slow.",
 	})
 	o.access.addFlags(f)

@@ -306,3 +306,11 @@ func TestIsolatedPositionIsLiquidatedAlone(t *testing.T) {
 		h.balances("venue", "1000120.0")
 	})
 }
+
+func TestUnknownLiquidatorIsRefused(t *testing.T) {
+	h := newLifeHouse(t, 2)
+	status, reply, _ := h.do("POST", "/v1/commands", "application/json", `{"type":"set_parameters","backstop_account":"nobody"}`)
+	if status != 422 || !strings.Contains(reply, `"code":"unknown_account"`) || !strings.Contains(reply, `"field":"backstop_account"`) {
+		t.Errorf("%d %s", status, reply)
+	}
+}

@@ -50,7 +50,7 @@ func (s *storm) plain(slot uint32, isDust bool) []risk.Command {
 	switch held = held[:1+s.r.IntN(5)]; {
 	case isDust:
 		held = []int{perpDust}
-	case s.r.IntN(4) == 0:
+	case s.r.IntN(4) < 1:
 		held = []int{perpFine + s.r.IntN(2)}
 		s.singles = append(s.singles, slot)
 	case s.r.IntN(4) == 0:

@@ -95,7 +95,6 @@ type storm struct {
 	started  []int64  // where they began
 	tokens   []int64  // oracle prices at 1e-10
 	health   []uint16 // by account: health and lending health last told
-	at       int      // audits go on here
 	groups   int
 	ticks    uint64
 	count    *stormCount

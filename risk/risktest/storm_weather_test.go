@@ -109,7 +109,7 @@ func (s *storm) desk() {
 		s.tickPrice(name, s.scaled(s.perps[name], 9_950+s.r.Int64N(100), 10_000))
 		s.settleRandomly()
 	}
-	s.do([]risk.Command{s.fundingOf(int(s.r.IntN(stormPerps)), s.r.Int64N(40_000)-20_000)})
+	s.do([]risk.Command{s.fundingOf(s.r.IntN(stormPerps), s.r.Int64N(40_000)-20_000)})
 }
 
 // fundingOf pays one perp a rate at 1e-9.
