@@ -129,7 +129,8 @@ const (
 
 // recordBound returns what an account's record takes at most.
 func recordBound(a *account) int {
-	return fixedBound + liquidationBound + positionBound*int(a.positions.count) + balanceBound*int(a.balances.count) + orderBound*int(a.orderCount)
+	return fixedBound + liquidationBound + positionBound*int(a.positions.count) + balanceBound*int(a.balances.count) +
+		orderBound*int(a.orderCount)
 }
 
 // appendAccount appends an account's record.

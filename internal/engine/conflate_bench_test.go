@@ -21,8 +21,10 @@ func BenchmarkConflation(b *testing.B) {
 	const accounts, perps = 50_000, 200
 	for _, threads := range []int{1, 2} {
 		for _, pace := range []floodPace{
-			{risk.DetectBands, 0, 0}, {risk.DetectBands, 100 * time.Microsecond, 1},
-			{risk.DetectBands, 100 * time.Microsecond, 16}, {risk.DetectSweep, 500 * time.Microsecond, 1},
+			{risk.DetectBands, 0, 0},
+			{risk.DetectBands, 100 * time.Microsecond, 1},
+			{risk.DetectBands, 100 * time.Microsecond, 16},
+			{risk.DetectSweep, 500 * time.Microsecond, 1},
 		} {
 			for _, everyTick := range []bool{true, false} {
 				b.Run(fmt.Sprintf("threads=%d/%s/conflate=%v", threads, pace, !everyTick), func(b *testing.B) {

@@ -18,7 +18,9 @@ type desk struct {
 
 func newDesk(t *testing.T, shards uint32) *desk {
 	t.Helper()
-	return &desk{run: *newRun(shards), t: t}
+	d := &desk{run: *newRun(shards), t: t}
+	d.must(risk.Command{Kind: risk.KindSetParameters, Aux: risk.ParamLiquidation}) // the oracle tells lines only
+	return d
 }
 
 // set writes a plain decimal as number i of a record.
