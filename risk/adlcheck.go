@@ -6,7 +6,7 @@ import "slices"
 // when all accounts are looked at: the first, the first three, half of them, all. It is for tests,
 // between groups, and changes nothing.
 func (m *Machine) AuditRankings() bool {
-	if m.cfg.Detect == DetectSweep || m.bands.epoch.isBroken || m.params.NoLiquidation {
+	if m.cfg.Detect == DetectSweep || !m.bands.isReliable() || m.params.NoLiquidation {
 		return true
 	}
 	m.broken = m.broken[:0]

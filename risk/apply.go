@@ -121,7 +121,7 @@ func New(cfg Config) *Machine {
 		spots: make([]spot, SpotsMax), dexes: make([]dex, DexesMax),
 		accounts: make([]account, mine), hot: make([]hotAccount, mine),
 		lent: make([]int64, mine), fixedE12: make([]i128, mine), pass: newPass(), past: newPast(mine),
-		opened: make([]uint64, cfg.AccountsMax/64+1),
+		opened:    make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
 		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
 		bands: bands{awake: make([]uint32, 0, mine)},
