@@ -87,7 +87,7 @@ func (k *caseOf) begin(w breach) {
 	k.l.isTold = true
 	k.tell(Event{
 		Kind: EventLiquidationStarted, Market: w.market, Token: w.token, Amount: w.value, Amount2: w.requirement,
-		Decimals: m.tokens[w.token].wei, Rule: w.rule, From: HealthHealthy, To: m.hot[k.slot/m.cfg.Shards].health(),
+		Decimals: m.tokens[w.token].wei, Rule: w.rule, To: m.hot[k.slot/m.cfg.Shards].health(),
 	})
 	if a.orderHead != 0 {
 		m.join(k.slot)

@@ -105,7 +105,6 @@ func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 		dst = appendAmountField(dst, "liquidation_value", amount)
 		dst = appendAmountField(dst, "requirement", after)
 		if e.Kind == risk.EventLiquidationStarted {
-			dst = appendTextField(dst, "from", e.From.String())
 			dst = appendTextField(dst, "to", e.To.String())
 		}
 	case e.Kind == risk.EventLiquidationEnded:

@@ -51,7 +51,7 @@ func TestEventsOnTheWire(t *testing.T) {
 		},
 		{
 			risk.Event{Kind: risk.EventLiquidationStarted, Account: first, Market: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(9), Amount2: i128(10), Rule: risk.RuleMaintenance, To: risk.HealthLiquidatable},
-			`"account":"crowd-0","liquidation":"3","token":"USDC","liquidation_value":"9.0","requirement":"10.0","from":"idle","to":"liquidatable","reason":"maintenance_margin"`,
+			`"account":"crowd-0","liquidation":"3","token":"USDC","liquidation_value":"9.0","requirement":"10.0","to":"liquidatable","reason":"maintenance_margin"`,
 		},
 		{
 			risk.Event{Kind: risk.EventLiquidationStep, Account: first, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(9), Amount2: i128(10), Rule: risk.RuleIsolatedMaintenance},

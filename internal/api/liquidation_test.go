@@ -102,7 +102,7 @@ func TestLiquidationAtTheMarket(t *testing.T) {
 		h.tellsExactly(
 			`order_released "account":"long","market":"BTC","order_id":"7","size":"0.5"`,
 			`health_changed "account":"long","from":"healthy","to":"liquidatable"`,
-			`liquidation_started "account":"long","liquidation":"16","token":"USDC","liquidation_value":"600.0","requirement":"682.5","from":"healthy","to":"liquidatable","reason":"maintenance_margin"`,
+			`liquidation_started "account":"long","liquidation":"16","token":"USDC","liquidation_value":"600.0","requirement":"682.5","to":"liquidatable","reason":"maintenance_margin"`,
 			`liquidation_step "account":"long","liquidation":"16","token":"USDC","liquidation_value":"600.0","requirement":"682.5","reason":"maintenance_margin"`,
 			`liquidation_order "account":"long","liquidation":"16","market":"BTC","side":"sell","size":"1.0","mark_price":"54600.0","reason":"maintenance_margin"`,
 		)
@@ -167,7 +167,7 @@ func TestLiquidationInParts(t *testing.T) {
 		h.tellsExactly(
 			`health_changed "account":"long","from":"healthy","to":"at_risk"`,
 			`health_changed "account":"whale","from":"healthy","to":"liquidatable"`,
-			`liquidation_started `+started+`,"from":"healthy","to":"liquidatable","reason":"maintenance_margin"`,
+			`liquidation_started `+started+`,"to":"liquidatable","reason":"maintenance_margin"`,
 			`liquidation_step `+started+`,"reason":"maintenance_margin"`,
 			`liquidation_order "account":"whale","liquidation":"19","market":"BTC","side":"sell","size":"2.0","mark_price":"54700.0","reason":"maintenance_margin"`,
 		)
@@ -197,7 +197,7 @@ func TestBackstopTakesOver(t *testing.T) {
 		h.tellsExactly(
 			`order_released "account":"long","market":"BTC","order_id":"7","size":"0.5"`,
 			`health_changed "account":"long","from":"healthy","to":"backstop"`,
-			`liquidation_started "account":"long","liquidation":"16","token":"USDC","liquidation_value":"400.0","requirement":"680.0","from":"healthy","to":"backstop","reason":"backstop"`,
+			`liquidation_started "account":"long","liquidation":"16","token":"USDC","liquidation_value":"400.0","requirement":"680.0","to":"backstop","reason":"backstop"`,
 			`liquidation_step "account":"long","liquidation":"16","token":"USDC","liquidation_value":"400.0","requirement":"680.0","reason":"backstop"`,
 			`backstop_takeover "account":"long","liquidation":"16","market":"BTC","side":"buy","size":"1.0","price":"54400.0","reason":"backstop"`,
 			`backstop_takeover "account":"long","liquidation":"16","token":"USDC","amount":"400.0"`,
@@ -225,7 +225,7 @@ func TestLossIsClosedAgainstTheOtherSide(t *testing.T) {
 		h.tellsExactly(
 			`order_released "account":"long","market":"BTC","order_id":"7","size":"0.5"`,
 			`health_changed "account":"long","from":"healthy","to":"backstop"`,
-			`liquidation_started "account":"long","liquidation":"17","token":"USDC","liquidation_value":"-500.0","requirement":"668.75","from":"healthy","to":"backstop","reason":"negative_equity"`,
+			`liquidation_started "account":"long","liquidation":"17","token":"USDC","liquidation_value":"-500.0","requirement":"668.75","to":"backstop","reason":"negative_equity"`,
 			`liquidation_step "account":"long","liquidation":"17","token":"USDC","liquidation_value":"-500.0","requirement":"668.75","reason":"negative_equity"`,
 			`adl "account":"short","market":"BTC","side":"buy","size":"1.0","price":"60001.0","against":"long","reason":"negative_equity"`,
 			`health_changed "account":"long","from":"backstop","to":"idle"`,
@@ -251,7 +251,7 @@ func TestLossThatClosingLeavesIsShared(t *testing.T) {
 		h.tick(53400)
 		h.tellsExactly(
 			`order_released "account":"long","market":"BTC","order_id":"7","size":"0.5"`,
-			`liquidation_started "account":"long","liquidation":"18","token":"USDC","liquidation_value":"-600.0","requirement":"667.5","from":"healthy","to":"backstop","reason":"negative_equity"`,
+			`liquidation_started "account":"long","liquidation":"18","token":"USDC","liquidation_value":"-600.0","requirement":"667.5","to":"backstop","reason":"negative_equity"`,
 			`liquidation_step "account":"long","liquidation":"18","token":"USDC","liquidation_value":"-600.0","requirement":"667.5","reason":"negative_equity"`,
 			`adl "account":"short","market":"BTC","side":"buy","size":"1.0","price":"53500.0","against":"long","reason":"negative_equity"`,
 			`loss_covered "account":"short","token":"USDC","amount":"500.0","loss":"600.0","against":"long","reason":"shared"`,
@@ -284,7 +284,7 @@ func TestIsolatedPositionIsLiquidatedAlone(t *testing.T) {
 		figures := `"account":"iso","liquidation":"23","market":"xyz:TSLA","token":"USDC","liquidation_value":"150.0","requirement":"187.5"`
 		h.tellsExactly(
 			`health_changed "account":"iso","from":"healthy","to":"liquidatable"`,
-			`liquidation_started `+figures+`,"from":"healthy","to":"liquidatable","reason":"isolated_maintenance_margin"`,
+			`liquidation_started `+figures+`,"to":"liquidatable","reason":"isolated_maintenance_margin"`,
 			`liquidation_step `+figures+`,"reason":"isolated_maintenance_margin"`,
 			`liquidation_order "account":"iso","liquidation":"23","market":"xyz:TSLA","side":"sell","size":"10.0","mark_price":"375.0","reason":"isolated_maintenance_margin"`,
 		)
