@@ -49,7 +49,7 @@ test: ## all tests
 	$(GO) test ./...
 
 invariants: ## the core and the pipeline with costly assertions on
-	$(GO) test -tags invariants ./risk/... ./internal/engine
+	PLIMSOLL_SIM_SEEDS=500 $(GO) test -tags invariants ./risk/... ./internal/engine
 
 race: ## all tests under the race detector, then with costly assertions
 	$(GO) test -race ./...

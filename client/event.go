@@ -68,7 +68,7 @@ type Event struct {
 	Time    int64  `json:"time"` // engine time, ms
 	Account string `json:"account"`
 
-	From    string `json:"from"` // bands of health_changed, lending_health_changed, liquidation_started and _ended
+	From    string `json:"from"` // bands of health_changed, lending_health_changed and liquidation_ended
 	To      string `json:"to"`
 	Market  string `json:"market"`
 	Token   string `json:"token"`
