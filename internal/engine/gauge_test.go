@@ -37,7 +37,11 @@ func TestGaugeIsTakenAtStartAndAtTenTimesTheAccounts(t *testing.T) {
 	if err := e.Replay(frame); err != nil {
 		t.Fatal(err)
 	}
-	e.gaugeAll()
+	for range 1000 { // a busy machine may not be done within its time: it goes on where it stopped
+		if e.gaugeAll(); !slices.ContainsFunc(e.shards, func(s *shard) bool { return s.bands.gauge.isRunning() }) {
+			break
+		}
+	}
 	for _, s := range e.shards {
 		if g := &s.bands.gauge; g.accounts != gaugeLeast || g.isRunning() || g.sweepAbove() < 1 {
 			t.Errorf("shard %d: measured at %d accounts, %d samples, sweeps above %d", s.index, g.accounts, g.taken, g.sweepAbove())
