@@ -23,6 +23,9 @@ type bands struct {
 	awake                  []uint32 // places in accounts; tried of them could not be given a band
 	tried                  int      // and the first restless of those never can as things stand
 	restless               int
+	looked                 int           // of awake, those that the last tick looked at come first
+	ration                 int           // others that may be given a band, if isRationed
+	isRationed             bool          // see RationBands
 	turnLine, turnRestless int           // places of those tried again last
 	banded                 int           // accounts with a band
 	tokenBounds            int           // bounds of balances that are not zero

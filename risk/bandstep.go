@@ -3,7 +3,25 @@ package risk
 // HasBandWork reports whether BandStep has anything to do.
 func (m *Machine) HasBandWork() bool {
 	b := &m.bands
-	return len(b.owed) > 0 || len(b.awake) > b.tried || b.epoch.isPassing || b.gc.isOpen
+	return len(b.owed) > 0 || b.nextAwake() >= 0 || b.epoch.isPassing || b.gc.isOpen
+}
+
+// RationBands says how many accounts that no tick has looked at since they were woken may be
+// given a band until it is said again. Until then, and never again after the first time, there
+// is no limit. An account costs its awakeness at ticks only: where commands come faster than
+// ticks, bands in between are work for nothing.
+func (m *Machine) RationBands(accounts int) { m.bands.isRationed, m.bands.ration = true, accounts }
+
+// nextAwake returns the place of the account whose turn it is to get a band, -1 if it is
+// nobody's: of those that the last tick looked at the last, then the last woken.
+func (b *bands) nextAwake() int {
+	if b.looked = min(b.looked, len(b.awake)); b.looked > b.tried {
+		return b.looked - 1
+	}
+	if len(b.awake) > b.tried && (!b.isRationed || b.ration > 0) {
+		return len(b.awake) - 1
+	}
+	return -1
 }
 
 // BandStep does a piece of what bands need between groups: it wakes up to that many accounts
@@ -32,23 +50,34 @@ func (m *Machine) BandStep(accounts int) bool {
 func (m *Machine) settleAwake(accounts int) {
 	const near, far = 3, 6
 	b := &m.bands
-	for ; accounts > 0 && len(b.awake) > b.tried; accounts-- {
-		last := len(b.awake) - 1
-		if last >= far {
-			m.prefetchColumns(b.awake[last-far])
-			m.prefetchBlocks(b.awake[last-near])
+	for ; accounts > 0; accounts-- {
+		at := b.nextAwake()
+		if at < 0 {
+			return
 		}
-		local := b.awake[last]
+		if at >= far {
+			m.prefetchColumns(b.awake[at-far])
+			m.prefetchBlocks(b.awake[at-near])
+		}
+		local, wasLooked := b.awake[at], at < b.looked
+		if !wasLooked {
+			b.ration--
+		}
 		h := &m.hot[local]
 		if h.kind() > hotIdle {
 			if why := m.band(local); why != bandMade {
-				b.leaveAwake(last, why)
+				b.leaveAwake(at, why)
 				continue
 			}
 			b.banded++
 		}
 		h.told &^= toldAwake
+		last := len(b.awake) - 1
+		b.awake[at] = b.awake[last]
 		b.awake = b.awake[:last]
+		if wasLooked {
+			b.looked--
+		}
 	}
 }
 
@@ -73,6 +102,7 @@ const (
 // countTick has some accounts tried again.
 func (m *Machine) countTick() {
 	b := &m.bands
+	b.looked = len(b.awake)
 	for range min(retriesLine, b.tried-b.restless) {
 		b.tried--
 		if b.turnLine++; b.turnLine < b.restless || b.turnLine > b.tried {

@@ -26,6 +26,10 @@ const (
 	bandsPatience = 12
 )
 
+// bandsBeat is how many accounts get a band between two beats, 20 ms, although no tick has
+// looked at them without one: some percent of a core, whatever commands come.
+const bandsBeat = 1000
+
 // Accounts that one Poll audits, 0.6 us each, and for how many Polls with groups in a row an
 // audit waits for one without.
 const (
@@ -127,6 +131,9 @@ func (s *shard) tend(groups int, isBusy bool) (work int) {
 func (s *shard) takeBeat(beat uint64) {
 	b := &s.bands
 	b.seen, b.left = beat, int(b.allowance.Load())
+	if s.real != nil {
+		s.real.RationBands(bandsBeat)
+	}
 	stats := s.m.BandCounts()
 	stats.Banded = b.banded // counting them takes a look at every account: the audit does
 	b.publish(&stats)
