@@ -25,6 +25,8 @@ type bands struct {
 	restless               int
 	looked                 int           // of awake, those that the last tick looked at come first
 	ration                 int           // others that may be given a band, if isRationed
+	room                   int           // entries that this tick may look up one by one although it sweeps
+	credit                 int           // accounts that are to be given a band before the next tick; see CatchUpBands
 	isRationed             bool          // see RationBands
 	turnLine, turnRestless int           // places of those tried again last
 	banded                 int           // accounts with a band
@@ -159,7 +161,7 @@ func (m *Machine) moved(number uint32, pair *wheelPair, code uint32) {
 	}
 	b, w, to := &m.bands, &pair.sides[side], max(code, codeOne)
 	p := &b.passing
-	p.entries, p.chains, p.limit = p.entries[:0], p.chains[:0], m.sweepAbove()-len(b.awake)
+	p.entries, p.chains, p.limit = p.entries[:0], p.chains[:0], max(m.sweepAbove()-len(b.awake), b.room)
 	m.leaveBucket(number, side, from, to)
 	w.pass(&b.store, from, to, p)
 	switch {
@@ -167,6 +169,7 @@ func (m *Machine) moved(number uint32, pair *wheelPair, code uint32) {
 	case len(p.entries) > p.limit || len(p.chains) > 0:
 		m.owe(number, side, w)
 	default:
+		b.room -= len(p.entries)
 		m.wakePassed(number, side, p.entries)
 	}
 }

@@ -30,6 +30,7 @@ func (b *bands) nextAwake() int {
 // waiting. What it does changes no outcome.
 func (m *Machine) BandStep(accounts int) bool {
 	b := &m.bands
+	b.credit = max(0, b.credit-accounts)
 	if len(b.owed) > 0 {
 		m.payOwed(accounts)
 		return true
@@ -99,10 +100,15 @@ const (
 	retriesLine     = 32
 )
 
+// roomShare is the share of what a tick may look up without sweeping that it may look up
+// although it sweeps: else accounts that a price passes while ticks sweep are put aside tick by
+// tick, and bands that are put aside are never relied upon.
+const roomShare = 4
+
 // countTick has some accounts tried again.
 func (m *Machine) countTick() {
 	b := &m.bands
-	b.looked = len(b.awake)
+	b.looked, b.room = len(b.awake), m.sweepAbove()/roomShare
 	for range min(retriesLine, b.tried-b.restless) {
 		b.tried--
 		if b.turnLine++; b.turnLine < b.restless || b.turnLine > b.tried {

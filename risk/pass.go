@@ -40,6 +40,7 @@ type pass struct {
 	supply  uint64              // worth of a scaled unit of the numeraire's supply, 2^62 = 1, rounded down
 
 	offset     OffsetMode // that needs are taken under
+	looks      int        // accounts that the last tick's pass looked at exactly
 	isStale    bool       // needs do not hold: tiers have changed
 	hasDrifted bool       // some price is an eighth off its anchor
 }
@@ -224,7 +225,7 @@ func (m *Machine) passTick(requests []Request) []Request {
 		return m.look(0, requests)
 	}
 	m.openSweep()
-	vain := 0
+	vain, looks := 0, 0
 	c := m.passColumns(0)
 	next := m.pass.tellingIn(&c)
 	for from := 0; from < len(m.hot); from += passAccounts {
@@ -235,9 +236,11 @@ func (m *Machine) passTick(requests []Request) []Request {
 			c.prefetch(m, next)
 		}
 		for ; look != 0; look &= look - 1 {
+			looks++
 			vain += m.lookAgain(uint32(from+bits.TrailingZeros64(look)), &requests)
 		}
 	}
+	m.pass.looks = looks
 	m.pass.isStale = m.pass.hasDrifted && vain > len(m.hot)/vainShare
 	return requests
 }

@@ -118,6 +118,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	if m.mustSweep() {
 		b.stats.Sweeps++
 		m.wishBuf = m.appendDue(m.passTick(requests))
+		b.credit = len(m.hot)/sweptPerBand + m.pass.looks/looksPerBand
 		return m.wishBuf
 	}
 	b.sortAwake()
@@ -132,6 +133,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		requests = m.look(b.awake[i], requests)
 	}
 	b.stats.Woken += uint64(len(b.awake))
+	b.credit = len(b.awake)
 	m.wishBuf = m.appendDue(requests)
 	return m.wishBuf
 }

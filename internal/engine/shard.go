@@ -223,6 +223,9 @@ func (s *shard) take() bool {
 		}
 		s.group = s.whole
 	}
+	if s.real != nil && head.Kind == risk.KindPrices {
+		s.real.CatchUpBands()
+	}
 	s.plan = s.m.Plan(s.group)
 	s.phase = phasePlanned
 	s.apply()
