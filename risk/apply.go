@@ -86,6 +86,7 @@ type Machine struct {
 	rankOf       ranking
 
 	events       []Event
+	eventSpare   []Event // scratch of sortEvents
 	changed      []uint16
 	changedBits  uint64
 	answer       Event
@@ -249,12 +250,7 @@ func (m *Machine) end(group []Command, reason Reason) {
 	if invariant.Enabled {
 		m.checkInvariants()
 	}
-	for i := 1; i < len(m.events); i++ {
-		if m.events[i].Before(&m.events[i-1]) {
-			slices.SortStableFunc(m.events, compareEvents)
-			break
-		}
-	}
+	m.eventSpare = sortEvents(m.events, m.eventSpare)
 	n := uint32(0)
 	for i := range m.events { // number within (phase, rank): the same for any shard count
 		e := &m.events[i]
@@ -263,17 +259,6 @@ func (m *Machine) end(group []Command, reason Reason) {
 		}
 		e.N = n
 		n++
-	}
-}
-
-func compareEvents(a, b Event) int {
-	switch {
-	case a.Before(&b):
-		return -1
-	case b.Before(&a):
-		return 1
-	default:
-		return 0
 	}
 }
 

@@ -34,6 +34,7 @@ type bands struct {
 	owed                   []owedChain   // entries whose accounts are still to be woken
 	inserts                []quickInsert // scratch
 	localBuf               []uint32      // scratch
+	triedBuf, lookBuf      []uint32      // scratch
 	passing                passing       // scratch
 	box                    []coordinate  // scratch
 	quick                  quickBox      // scratch

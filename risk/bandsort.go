@@ -27,18 +27,40 @@ func (b *bands) sortPassed(passed []wheelEntry) {
 }
 
 // sortAwake orders the accounts that are awake, those that could not be given a band by
-// themselves.
-func (b *bands) sortAwake() {
-	fresh := b.awake[b.tried:]
-	if len(fresh) < sortMin || slices.IsSorted(fresh) {
+// themselves, and returns all of them in order.
+func (b *bands) sortAwake() []uint32 {
+	tried, fresh := b.awake[:b.tried], b.awake[b.tried:]
+	b.sortLocals(fresh)
+	if len(tried) == 0 {
+		return fresh
+	}
+	b.triedBuf = append(b.triedBuf[:0], tried...)
+	b.sortLocals(b.triedBuf)
+	b.lookBuf = slices.Grow(b.lookBuf[:0], len(b.awake))
+	for tried = b.triedBuf; len(tried) > 0; {
+		if len(fresh) == 0 || tried[0] < fresh[0] {
+			b.lookBuf = append(b.lookBuf, tried[0])
+			tried = tried[1:]
+			continue
+		}
+		b.lookBuf = append(b.lookBuf, fresh[0])
+		fresh = fresh[1:]
+	}
+	b.lookBuf = append(b.lookBuf, fresh...)
+	return b.lookBuf
+}
+
+// sortLocals orders accounts by place.
+func (b *bands) sortLocals(locals []uint32) {
+	if slices.IsSorted(locals) {
 		return
 	}
-	if len(fresh) < radixMin {
-		slices.Sort(fresh)
+	if len(locals) < radixMin {
+		slices.Sort(locals)
 		return
 	}
-	b.localBuf = slices.Grow(b.localBuf[:0], len(fresh))[:len(fresh)]
-	radix(fresh, b.localBuf, func(local uint32) uint32 { return local })
+	b.localBuf = slices.Grow(b.localBuf[:0], len(locals))[:len(locals)]
+	radix(locals, b.localBuf, func(local uint32) uint32 { return local })
 }
 
 // radix sorts by a key, eleven bits at a time, stable; spare is as long.

@@ -139,6 +139,26 @@ func (m *Machine) prefetchColumns(local uint32) {
 	prefetch.Item(&m.hot[local])
 }
 
+// prefetchHot asks for what a look reads of an account by its place, prefetchLook for what that
+// leads to: less than all of it for most accounts.
+func (m *Machine) prefetchHot(local uint32) {
+	prefetch.Item(&m.hot[local])
+	prefetch.Item(&m.fixedE12[local])
+	prefetch.Item(&m.lent[local])
+}
+
+func (m *Machine) prefetchLook(local uint32) {
+	h := &m.hot[local]
+	if kind := h.kind(); kind < hotStandard || kind > hotLend {
+		prefetch.Item(&m.accounts[local])
+		m.prefetchBlocks(local)
+		return
+	}
+	at, end := h.start, h.start+uint32(h.count)
+	prefetch.Items(m.positions.size[at:end])
+	prefetch.Items(m.positions.perp[at:end])
+}
+
 func (m *Machine) prefetchBlocks(local uint32) {
 	a := &m.accounts[local]
 	at, end := a.positions.start, a.positions.start+uint32(a.positions.count)

@@ -121,19 +121,19 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 		b.credit = len(m.hot)/sweptPerBand + m.pass.looks/looksPerBand
 		return m.wishBuf
 	}
-	b.sortAwake()
-	const near, far = 4, 8
-	for i, n := 0, len(b.awake); i < n; i++ { // looking may wake others: never as of this tick
-		if i+far < n {
-			m.prefetchColumns(b.awake[i+far])
+	const near, far = 4, 10
+	awake := b.sortAwake()
+	for i, local := range awake { // looking may wake others: never as of this tick
+		if i+far < len(awake) {
+			m.prefetchHot(awake[i+far])
 		}
-		if i+near < n {
-			m.prefetchBlocks(b.awake[i+near])
+		if i+near < len(awake) {
+			m.prefetchLook(awake[i+near])
 		}
-		requests = m.look(b.awake[i], requests)
+		requests = m.look(local, requests)
 	}
-	b.stats.Woken += uint64(len(b.awake))
-	b.credit = len(b.awake)
+	b.stats.Woken += uint64(len(awake))
+	b.credit = len(awake)
 	m.wishBuf = m.appendDue(requests)
 	return m.wishBuf
 }

@@ -23,7 +23,7 @@ var scratchFields = map[string][]string{
 	"shared, and copied before it is written":        {"tokens", "firstFed", "isRepriceDue"},
 	"shared, and never written by what is simulated": {"dexes", "opened", "clients"},
 	"the scratch's own, which nothing it says depends on": {
-		"lent", "fixedE12", "pass", "base", "sums", "ledgers", "track", "counting", "events", "changed", "changedBits", "answer", "fig", "wishBuf",
+		"lent", "fixedE12", "pass", "base", "sums", "ledgers", "track", "counting", "events", "eventSpare", "changed", "changedBits", "answer", "fig", "wishBuf",
 		"grantBuf", "joined", "sweptE12", "sweepSubUnit", "bands", "corner", "isTick", "isRestoring", "noBalance", "isScratch", "staleCount", "past",
 		"fixedE12", "pass", "round", "askBuf", "heldBuf", "deficits", "needs", "shares", "ranking", "isExhausted",
 		"bookBuf", "takenBuf", "owedBuf", "broken", "queues", "queued", "rankBuf", "rankOf",
