@@ -9,6 +9,11 @@
 //	make bench-compare               this tree against the commit it branched off, in turn
 //	make bench-results               RESULTS.md: the goals of safe bands
 //
+// The files that are no tests are the load tool behind plimsoll bench (docs/BENCH.md), which loads a
+// whole daemon over HTTP: loadconfig.go what is sent, loadvenue.go and loadgen.go to whom and how,
+// loadschedule.go when, loadfleet.go and loadconn.go over which connections, loadrecord.go what came
+// of it, loadrun.go in which order, report*.go what is told.
+//
 // With go test -short the large crowds shrink or are left out; PLIMSOLL_BENCH_LARGE=1 adds ten
 // million accounts to Tick and Memory.
 //

@@ -5,7 +5,8 @@
 //	serve*.go    plimsoll serve           keep.go      what a data directory is kept with
 //	access.go    tokens, TLS, limits       notify.go    the service manager
 //	settings.go  what must not change     past.go      a data directory's state as of a place
-//	replay.go, inspect.go, verify.go, backup.go, restore.go, demo*.go, version.go: the other verbs
+//	replay.go, inspect.go, verify.go, backup.go, restore.go, demo*.go, bench*.go, version.go: the
+//	other verbs
 package main
 
 import (
@@ -50,6 +51,7 @@ func verbs() []verb {
 	return []verb{
 		{"serve", "run the daemon", serve},
 		{"demo", "run the daemon on captured accounts and many synthetic ones, under a stream of ticks", demo},
+		{"bench", "load a daemon and tell its throughput, and its latency from when each request was due", runBench},
 		{"replay", "rebuild the state of a data directory as of any place in its order, and hash it", replay},
 		{"inspect", "print the frames and snapshots of a data directory", inspect},
 		{"verify", "check every checksum, link and state hash of a data directory", verify},
