@@ -16,6 +16,7 @@ type account struct {
 	flags       accountFlags
 	nameHash    uint64
 	liquidation uint32 // place in liquidations, plus one; 0 = none
+	spotCount   uint16 // of the orders, those of spot markets: derived data
 }
 
 type accountFlags uint8
@@ -161,11 +162,7 @@ func (m *Machine) supplied(b *balance) i128 {
 	if b == nil || b.lend.Sign() <= 0 {
 		return i128{}
 	}
-	v, ok := m.pools[m.tokens[b.key].pool].supplyIndex.ValueFloor(b.lend)
-	if !ok {
-		panic("risk: BUG: supply value above 128 bits")
-	}
-	return v
+	return m.pools[m.tokens[b.key].pool].supplyWorth(b.lend)
 }
 
 // debt returns the value of a balance's debt, rounded up.

@@ -53,13 +53,31 @@ func (m *Machine) openQueues() {
 }
 
 // candidates appends, for every market and side that is needed, this shard's accounts on the
-// other side: the highest first, as many as could be needed if nobody else had any.
+// other side: the highest first, as many as could be needed if nobody else had any. Rank is the
+// place in this shard's list, so that it is in order as it stands.
 func (m *Machine) candidates(dst []Request) []Request {
 	m.openQueues()
+	m.refreshJoined()
+	m.openRankings()
 	for _, key := range m.queued {
-		dst = m.ranked(key>>1, key&1 == 1, m.queues[key].wanted, dst)
+		m.rankSide(key>>1, key&1 == 1, m.queues[key].wanted)
+		for _, r := range m.rankBuf {
+			dst = append(dst, Request{
+				Kind: RequestCandidate, Rank: uint32(len(dst)), Account: r.account, Market: key >> 1, Out: units128(r.score), Size: r.size,
+				N: key,
+			})
+		}
 	}
 	return dst
+}
+
+// refreshJoined derives the hot columns of the accounts that the rounds before have changed.
+func (m *Machine) refreshJoined() {
+	slices.Sort(m.joined)
+	m.joined = slices.Compact(m.joined)
+	for _, slot := range m.joined {
+		m.refreshHot(slot)
+	}
 }
 
 // rankedHolder is one account in the ranking of a market's side.
@@ -73,41 +91,43 @@ func compareHolders(a, b rankedHolder) int {
 	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.account, b.account))
 }
 
-// ranked appends this shard's highest accounts of one market and side, until their sizes
-// reach wanted.
-func (m *Machine) ranked(market uint32, isLong bool, wanted i128, dst []Request) []Request {
-	if m.cfg.Detect == DetectSweep || !m.bands.isReliable() {
-		m.beginRanking(market, isLong)
+// rankSide leaves in rankBuf this shard's highest accounts of one market and side, in order,
+// until their sizes reach wanted.
+func (m *Machine) rankSide(market uint32, isLong bool, wanted i128) {
+	switch {
+	case m.cfg.Detect == DetectSweep:
+		m.rankAll(market, isLong)
+	case !m.bands.isReliable():
+		m.beginRanking(market, isLong, wanted)
 		for local := range m.accounts {
 			m.consider(uint32(local))
 		}
-	} else {
+		m.considerBatch()
+	default:
 		m.rankNear(market, isLong, wanted)
 	}
-	for _, r := range highest(m.rankBuf, wanted) {
-		dst = append(dst, Request{
-			Kind: RequestCandidate, Account: r.account, Market: market, Out: units128(r.score), Size: r.size,
-			N: market<<1 | uint32(bit(isLong)),
-		})
-	}
-	return dst
+	m.rankBuf = highest(m.rankBuf, wanted)
 }
 
 // highest sorts to the front those who come first until their sizes reach wanted, and returns
-// them. The others are only put behind: the list is split, not sorted.
+// them.
 func highest(list []rankedHolder, wanted i128) []rankedHolder {
+	list = list[:reaching(list, wanted)]
+	slices.SortFunc(list, compareHolders)
+	return list
+}
+
+// reaching puts to the front those who come first until their sizes reach wanted, the last of
+// them last, and returns how many: all, if they do not. The list is split, not sorted.
+func reaching(list []rankedHolder, wanted i128) int {
 	low, high := 0, len(list)
 	for high-low > 32 {
 		at := split(list[low:high]) + low
-		var sum i128
-		for i := low; i < at; i++ {
-			sum = sum.Add(fixedpoint.I128(list[i].size))
-		}
+		sum := sizesOf(list[low:at])
 		if !sum.Less(wanted) {
 			high = at
 			continue
 		}
-		slices.SortFunc(list[low:at], compareHolders)
 		wanted = wanted.Sub(sum)
 		low = at
 	}
@@ -115,7 +135,14 @@ func highest(list []rankedHolder, wanted i128) []rankedHolder {
 	for ; low < high && wanted.Sign() > 0; low++ {
 		wanted = wanted.Sub(fixedpoint.I128(list[low].size))
 	}
-	return list[:low]
+	return low
+}
+
+func sizesOf(list []rankedHolder) (sum i128) {
+	for i := range list {
+		sum = sum.Add(fixedpoint.I128(list[i].size))
+	}
+	return sum
 }
 
 // split puts those before a middle one to the front, and returns how many: at least one, not all.
@@ -148,13 +175,11 @@ func split(list []rankedHolder) int {
 	}
 }
 
-// rank places an account's position in the ranking of its side: 1.0 is scoreOne, rounded down;
+// rank places position i of an account in the ranking of its side: 1.0 is scoreOne, rounded down;
 // false when what stands behind it is not above zero.
-func (m *Machine) rank(local, market uint32) (rankedHolder, bool) {
-	a := &m.accounts[local]
-	i := m.positions.find(&a.positions, uint16(market))
-	size, entry, p := m.positions.size[i], m.positions.terms[i].entry, &m.perps[market]
-	value := m.valueBehind(local, a, i)
+func (m *Machine) rank(local uint32, i int) (rankedHolder, bool) {
+	size, entry, p := m.positions.size[i], m.positions.terms[i].entry, &m.perps[m.positions.perp[i]&^isolatedBit]
+	value := m.valueBehind(local, &m.accounts[local], i)
 	if value.Sign() <= 0 || entry == 0 {
 		return rankedHolder{}, false
 	}
@@ -202,12 +227,16 @@ func (m *Machine) valueBehind(local uint32, a *account, i int) i128 {
 	return t.net().Add(nonNegative(t.LC))
 }
 
-// holds reports whether an account holds one side of a market.
-func (m *Machine) holds(local, market uint32, isLong bool) bool {
+// holds returns the place of the position by which an account holds one side of a market, -1 when
+// it does not.
+func (m *Machine) holds(local, market uint32, isLong bool) int {
 	a := &m.accounts[local]
 	if a.flags&accountOpen == 0 {
-		return false
+		return -1
 	}
 	i := m.positions.find(&a.positions, uint16(market))
-	return i >= 0 && m.positions.size[i] != 0 && (m.positions.size[i] > 0) == isLong
+	if i < 0 || m.positions.size[i] == 0 || (m.positions.size[i] > 0) != isLong {
+		return -1
+	}
+	return i
 }

@@ -2,14 +2,15 @@ package risk
 
 import "slices"
 
-// AuditRankings reports whether on each side of each market those come first by the wheels who do
-// when all accounts are looked at: the first, the first three, half of them, all. It is for tests,
-// between groups, and changes nothing.
+// AuditRankings reports whether on each side of each market those come first by the wheels and by
+// hot columns who do when all accounts are ranked exactly: the first, the first three, half of
+// them, all. It is for tests, between groups, and changes no outcome.
 func (m *Machine) AuditRankings() bool {
-	if m.cfg.Detect == DetectSweep || !m.bands.isReliable() || m.params.NoLiquidation {
+	if m.cfg.Detect == DetectSweep || m.params.NoLiquidation {
 		return true
 	}
 	m.broken = m.broken[:0]
+	m.openRankings()
 	for market := range m.perpCount {
 		if !m.isRankingTrue(market, false) || !m.isRankingTrue(market, true) {
 			return false
@@ -19,10 +20,7 @@ func (m *Machine) AuditRankings() bool {
 }
 
 func (m *Machine) isRankingTrue(market uint32, isLong bool) bool {
-	m.beginRanking(market, isLong)
-	for local := range m.accounts {
-		m.consider(uint32(local))
-	}
+	m.rankAll(market, isLong)
 	all := slices.Clone(m.rankBuf)
 	slices.SortFunc(all, compareHolders)
 	for _, n := range []int{1, 3, len(all) / 2, len(all)} {
@@ -33,8 +31,8 @@ func (m *Machine) isRankingTrue(market uint32, isLong bool) bool {
 		for _, h := range all[:n] {
 			wanted = wanted.Add(i128{Lo: uint64(h.size)})
 		}
-		m.rankNear(market, isLong, wanted)
-		if !slices.Equal(highest(m.rankBuf, wanted), all[:n]) {
+		m.rankSide(market, isLong, wanted)
+		if !slices.Equal(m.rankBuf, all[:n]) {
 			return false
 		}
 	}

@@ -1,6 +1,11 @@
 package risk
 
-import "slices"
+import (
+	"slices"
+
+	"plimsoll/fixedpoint"
+	"plimsoll/internal/prefetch"
+)
 
 // The ranking of a market's side is found without looking at all who hold it. An account with a
 // band has, in the wheel of the market's price, a bound on the side on which the position loses:
@@ -12,67 +17,112 @@ import "slices"
 //
 // The wheel is read from the price outwards, and no further than where that is less than the
 // places found. Those without a band that holds are awake, under liquidation (an equity below zero
-// ends the argument) or in a bucket that a crash has put aside, and are looked at in any case.
+// ends the argument), and are looked at in any case. While a crash has put buckets aside no band is
+// relied upon: then all accounts are considered.
 
 // ranking is one market's side while its holders are ranked.
 type ranking struct {
 	market uint32
 	isLong bool
-	round  uint32   // what seen says of who was considered in this one
+	round  uint32   // what seen says of who was ranked in this one
 	seen   []uint32 // by place in accounts
+
+	wanted i128            // sizes that those found need reach; 0 = everybody is ranked
+	sum    i128            // of those found
+	least  uint64          // once they do: the lowest place found, below which nobody is wanted
+	trimAt int             // so many found are cut down to those who are wanted
+	share  uint64          // see mostShare
+	values [PerpsMax]int64 // of one size unit, as in pass, or valueUnknown
+	supply uint64          // as in pass
+	batch  considered
 }
 
-func (m *Machine) beginRanking(market uint32, isLong bool) {
+// beginRanking begins with a market's side. Without a wanted size nothing is left out.
+func (m *Machine) beginRanking(market uint32, isLong bool, wanted i128) {
 	r := &m.rankOf
 	if len(r.seen) < len(m.accounts) || r.round == 1<<32-1 {
 		r.seen, r.round = make([]uint32, len(m.accounts)), 0
 	}
-	r.market, r.isLong = market, isLong
+	r.market, r.isLong, r.wanted, r.sum = market, isLong, wanted, i128{}
 	r.round++
+	r.least, r.trimAt, r.batch.count = 0, 0, 0
 	m.rankBuf = m.rankBuf[:0]
+	r.share = m.mostShare()
 }
 
-// consider adds an account to the ranking, once, if it holds the side and has no loss of its own
-// to be covered.
-func (m *Machine) consider(local uint32) {
+// rankAll leaves in rankBuf all who hold a market's side, by nothing but an exact look at everybody.
+func (m *Machine) rankAll(market uint32, isLong bool) {
+	m.beginRanking(market, isLong, i128{})
+	for local := range m.accounts {
+		m.rankOne(uint32(local))
+	}
+}
+
+// rankOne adds an account to the ranking, once, if it holds the side.
+func (m *Machine) rankOne(local uint32) {
 	r := &m.rankOf
 	if r.seen[local] == r.round {
 		return
 	}
 	r.seen[local] = r.round
-	if !m.holds(local, r.market, r.isLong) {
-		return
-	}
-	if _, isBroken := slices.BinarySearch(m.broken, local*m.cfg.Shards+m.cfg.Shard); isBroken {
-		return
-	}
-	if h, ok := m.rank(local, r.market); ok {
-		m.rankBuf = append(m.rankBuf, h)
+	if at := m.holds(local, r.market, r.isLong); at >= 0 {
+		m.rankHeld(local, at)
 	}
 }
 
-// considerChain considers the accounts of a bucket, stale entries and all.
-func (m *Machine) considerChain(head uint32) {
-	for head != 0 {
-		c := m.bands.store.chunk(head)
-		entries := c.entries[:c.count()]
-		for _, e := range entries {
-			m.prefetchColumns(e.local)
+// rankHeld adds an account that holds the side with position i, if it has no loss of its own to be
+// covered.
+func (m *Machine) rankHeld(local uint32, i int) {
+	r := &m.rankOf
+	h, ok := m.rank(local, i)
+	if !ok || h.score < r.least {
+		return
+	}
+	if _, isBroken := slices.BinarySearch(m.broken, h.account); isBroken {
+		return
+	}
+	m.rankBuf = append(m.rankBuf, h)
+	r.sum = r.sum.Add(fixedpoint.I128(h.size))
+	if len(m.rankBuf) >= r.trimAt && r.wanted.Sign() > 0 && !r.sum.Less(r.wanted) {
+		m.trimRanking()
+	}
+}
+
+// trimRanking drops those found who are not wanted.
+func (m *Machine) trimRanking() {
+	r := &m.rankOf
+	n := reaching(m.rankBuf, r.wanted)
+	m.rankBuf = m.rankBuf[:n]
+	r.least, r.sum, r.trimAt = m.rankBuf[n-1].score, sizesOf(m.rankBuf), n+n/2+rankBatch
+}
+
+// rankChains is how many buckets are read side by side: the way from chunk to chunk is a wait.
+const rankChains = 8
+
+// considerChains considers the accounts of some buckets, stale entries and all.
+func (m *Machine) considerChains(heads []uint32) {
+	for isMore := true; isMore; {
+		isMore = false
+		for i, head := range heads {
+			if head == 0 {
+				continue
+			}
+			c := m.bands.store.chunk(head)
+			if heads[i] = c.next(); heads[i] != 0 {
+				isMore = true
+				prefetch.Item(m.bands.store.chunk(heads[i]))
+			}
+			for _, e := range c.entries[:c.count()] {
+				m.consider(e.local)
+			}
 		}
-		for _, e := range entries {
-			m.prefetchBlocks(e.local)
-		}
-		for _, e := range entries {
-			m.consider(e.local)
-		}
-		head = c.next()
 	}
 }
 
 // rankNear leaves in rankBuf all who can be among the highest that reach wanted.
 func (m *Machine) rankNear(market uint32, isLong bool, wanted i128) {
 	b := &m.bands
-	m.beginRanking(market, isLong)
+	m.beginRanking(market, isLong, wanted)
 	side := uint8(sideLow)
 	if !isLong {
 		side = sideHigh
@@ -86,61 +136,52 @@ func (m *Machine) rankNear(market uint32, isLong bool, wanted i128) {
 	if slot := m.params.BackstopAccount; m.accountAt(slot) != nil {
 		m.consider(slot / m.cfg.Shards)
 	}
-	for i := range b.owed { // of any price: who has left his box on one side may lose more than his bounds say
-		m.considerChain(b.owed[i].head)
-	}
 	if pair := b.pairs[market]; pair != nil {
-		m.rankOutwards(&pair.sides[side], pair.at>>bucketShift, wanted)
+		m.rankOutwards(&pair.sides[side], pair.at>>bucketShift)
 	}
+	m.considerBatch()
 }
 
-// rankOutwards reads a wheel from the bucket of the present price outwards. It looks whether it
-// has enough each time it has read twice as many as before.
-func (m *Machine) rankOutwards(w *wheel, at uint32, wanted i128) {
+// rankOutwards reads a wheel from the bucket of the present price outwards, until nobody whose
+// bound stands further out can be wanted.
+func (m *Machine) rankOutwards(w *wheel, at uint32) {
 	last := uint32(bucketsPage) // below it no price has a code
 	if w.isUpper {
 		last = pagesMax*bucketsPage - 1
 	}
-	next := 2*len(m.rankBuf) + rankStep
-	for {
-		var ok bool
-		if at, ok = w.nextTaken(at, last); !ok {
-			return
+	var heads [rankChains]uint32
+	for isMore := true; isMore; {
+		n, most := 0, rankChains
+		if m.rankOf.least == 0 {
+			most = 1 // nobody knows yet how far
 		}
-		if len(m.rankBuf) >= next {
-			if m.isRanked(w, at, wanted) {
-				return
+		for n < most && isMore {
+			at, isMore = w.nextTaken(at, last)
+			if isMore = isMore && m.reaches(w.isUpper, at); isMore {
+				heads[n] = w.pages[at/bucketsPage].heads[at%bucketsPage]
+				n++
+				at, isMore = w.beyond(at), at != last
 			}
-			next = 2 * len(m.rankBuf)
 		}
-		m.considerChain(w.pages[at/bucketsPage].heads[at%bucketsPage])
-		if at == last {
-			return
-		}
-		if w.isUpper {
-			at++
-		} else {
-			at--
-		}
+		m.considerChains(heads[:n])
 	}
 }
 
-// rankStep is how many accounts are ranked before it is asked for the first time whether they do.
-const rankStep = 256
+// beyond returns the next bucket outwards.
+func (w *wheel) beyond(at uint32) uint32 {
+	if w.isUpper {
+		return at + 1
+	}
+	return at - 1
+}
 
-// isRanked reports whether those ranked so far reach wanted with places that nobody can have whose
-// bound stands in a bucket or beyond.
-func (m *Machine) isRanked(w *wheel, bucket uint32, wanted i128) bool {
-	top := highest(m.rankBuf, wanted)
-	var sum i128
-	for i := range top {
-		sum = sum.Add(i128{Lo: uint64(top[i].size)})
+// reaches reports whether somebody whose bound stands in a bucket can be wanted.
+func (m *Machine) reaches(isUpper bool, bucket uint32) bool {
+	if m.rankOf.least == 0 {
+		return true
 	}
-	if sum.Less(wanted) || len(top) == 0 {
-		return false
-	}
-	most, ok := m.placeBeyond(w.isUpper, bucket)
-	return ok && most < top[len(top)-1].score
+	most, isKnown := m.placeBeyond(isUpper, bucket)
+	return !isKnown || most >= m.rankOf.least
 }
 
 // placeBeyond returns the highest place that anybody can have whose bound stands in a bucket or
@@ -158,7 +199,7 @@ func (m *Machine) placeBeyond(isUpper bool, bucket uint32) (score uint64, ok boo
 			return 0, false
 		}
 		far -= now + slack
-		place = fitOrMax(place.MulDivCeil128(i128{Lo: uint64(p.paidHigh)}, i128{Lo: 1}))
+		place = fitOrMax(place.MulDivCeil128(i128{Lo: uint64(p.paidHigh + entryRise)}, i128{Lo: 1}))
 	} else {
 		far = codeHighest(code | (1<<bucketShift - 1))
 		if far+slack >= now || p.paidLow <= 0 {

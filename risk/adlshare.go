@@ -51,7 +51,15 @@ func (m *Machine) allocate(merged []Request) {
 	for i := range m.deficits {
 		m.settleDeficit(&m.deficits[i])
 	}
+	var soon [PrefetchMax]uint32
 	for i := range m.shares {
+		if i%PrefetchMax == 0 {
+			next := m.shares[i:min(i+PrefetchMax, len(m.shares))]
+			for n := range next {
+				soon[n] = next[n].account
+			}
+			m.Prefetch(soon[:len(next)])
+		}
 		m.bookShare(uint64(i), &m.shares[i])
 	}
 	for _, key := range m.queued {
@@ -121,6 +129,7 @@ func (m *Machine) settleDeficit(d *deficit) {
 // bookShare books both sides of one allocation, and what it pays of the loss.
 func (m *Machine) bookShare(rank uint64, s *share) {
 	d := &m.deficits[s.deficit]
+	m.sold(d.account, s.market, -s.size)
 	m.bookLeg(d.account, s.market, -s.size, s.price)
 	a := m.accountAt(s.account)
 	if a == nil {
@@ -132,6 +141,7 @@ func (m *Machine) bookShare(rank uint64, s *share) {
 		Amount: fixedpoint.I128(s.size), Amount2: fixedpoint.I128(s.price), Decimals: p.sz, OrderLo: uint64(d.account),
 		Rule: RuleNegative,
 	})
+	m.sold(s.account, s.market, s.size)
 	m.bookLeg(s.account, s.market, s.size, s.price)
 	if s.pays.Sign() > 0 {
 		m.payShare(a, s)

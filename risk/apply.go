@@ -17,7 +17,11 @@ const (
 	phaseADL         = 7  // by place in the order of allocation
 	phaseAfter       = 5  // added to lending and health where they follow from liquidation
 	phaseEnded       = 10 // liquidations that are over; by account
+	phaseSale        = 11 // what the liquidator sells
 )
+
+// eventsAtFirst is for how many events of a group there is room from the start.
+const eventsAtFirst = 16
 
 // ledger is what this shard moved of a token outside accounts and pools: with them it
 // adds up to what came in (ruling 14).
@@ -68,6 +72,7 @@ type Machine struct {
 
 	isScratch    bool          // what-if: no liquidation begins or goes on
 	liquidations []liquidation // under way, in no order; accounts know their place
+	sale         sale          // of the liquidator, where it lives on this shard
 	round        int           // of a joint group
 	isExhausted  bool          // of the liquidator, in this Seq: past a line of its own
 	askBuf       []Request
@@ -103,6 +108,7 @@ type Machine struct {
 	firstFed     [PerpsMax]uint32 // first token whose borrow oracle price a perp enters, plus one
 	isRepriceDue bool             // listings changed: the next tick derives all oracle prices
 	isTick       bool             // the group is a price tick
+	movedPrices  []movedPrice     // by the tick under way
 	staleCount   int              // prices told to be stale
 	past         past             // derived: see rates.go
 	isRestoring  bool             // between RestoreShared and FinishRestore
@@ -124,7 +130,7 @@ func New(cfg Config) *Machine {
 		lent: make([]int64, mine), fixedE12: make([]i128, mine), pass: newPass(), past: newPast(mine),
 		opened:    make([]uint64, cfg.AccountsMax/64+1),
 		positions: newPositionSlab(4*mine + mine/8 + 64), balances: newSlab[balance](mine + mine/4), orders: newOrderBook(),
-		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax),
+		ledgers: make([]ledger, TokensMax), wishBuf: make([]Request, 0, wishesMax), events: make([]Event, 0, eventsAtFirst),
 		bands: bands{awake: make([]uint32, 0, mine)},
 		track: tracker{quiet: accountEven, dirty: make([]uint32, 0, mine), pending: make([]uint32, 0, mine)},
 	}
@@ -202,7 +208,7 @@ func (m *Machine) readsOpenInterest(c *Command) bool {
 func (m *Machine) begin(group []Command) Reason {
 	c := &group[0]
 	m.seq = c.Seq
-	m.events, m.changed, m.changedBits = m.events[:0], m.changed[:0], 0
+	m.events, m.changed, m.changedBits = m.events[:1], m.changed[:0], 0 // the first is the answer's
 	m.joined, m.round = m.joined[:0], roundGrants
 	m.isTick = c.Kind == KindPrices
 	m.answer = Event{Kind: EventResult, Ticket: c.Ticket, Account: NoAccount, Market: NoSlot, Token: NoSlot}
@@ -237,15 +243,14 @@ func (m *Machine) accruePool(n int, nowMs int64) {
 func (m *Machine) end(group []Command, reason Reason) {
 	c := &group[0]
 	if reason != ReasonNone {
-		m.events = m.events[:0]
+		m.events = m.events[:1]
 	}
 	if m.answers(c) {
 		m.answer.Reason, m.answer.Seq, m.answer.TimeMs = reason, c.Seq, m.timeMs
 		m.answer.Phase = phaseResult
-		m.events = append(m.events, m.answer)
-		last := len(m.events) - 1
-		copy(m.events[1:], m.events[:last])
 		m.events[0] = m.answer
+	} else {
+		m.events = append(m.events[:0], m.events[1:]...)
 	}
 	if invariant.Enabled {
 		m.checkInvariants()

@@ -62,7 +62,7 @@ func (m *Machine) Capture(dst []byte, accounts int) ([]byte, bool) {
 		if a.flags&accountOpen == 0 || (a.flags^t.quiet)&accountKept == 0 {
 			continue
 		}
-		if len(dst) > from && cap(dst)-len(dst) < recordBound(a) {
+		if len(dst) > from && cap(dst)-len(dst) < m.recordBound(a) {
 			return dst, false
 		}
 		a.flags ^= accountKept
@@ -128,8 +128,12 @@ const (
 )
 
 // recordBound returns what an account's record takes at most.
-func recordBound(a *account) int {
-	return fixedBound + liquidationBound + positionBound*int(a.positions.count) + balanceBound*int(a.balances.count) +
+func (m *Machine) recordBound(a *account) int {
+	sale := 0
+	if s := m.saleOf(a); s != nil {
+		sale = 2*varintMax + saleRowBound*len(s.rows)
+	}
+	return sale + fixedBound + liquidationBound + positionBound*int(a.positions.count) + balanceBound*int(a.balances.count) +
 		orderBound*int(a.orderCount)
 }
 
@@ -152,11 +156,15 @@ func (m *Machine) appendAccount(dst []byte, local uint32) []byte {
 	if l := m.recordOf(a); l != nil {
 		dst = appendLiquidation(dst, l)
 	}
+	version := uint32(recordVersion)
+	if s := m.saleOf(a); s != nil {
+		dst, version = s.append(dst), recordVersionSale
+	}
 	n := len(dst) - at - recordHead
 	if n > recordLengthMax {
 		panic("risk: BUG: an account's record is above its limit")
 	}
-	binary.LittleEndian.PutUint32(dst[at:], uint32(n)|recordVersion<<24)
+	binary.LittleEndian.PutUint32(dst[at:], uint32(n)|version<<24)
 	return dst
 }
 

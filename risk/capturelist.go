@@ -37,6 +37,8 @@ func (m *Machine) AppendShared(dst []byte) []byte {
 	dst = appendBool(dst, m.params.NoLiquidation)
 	dst = m.appendGuards(dst)
 	dst = m.appendPast(dst)
+	dst = appendBool(appendBool(dst, m.params.BackstopTWAP), m.params.BackstopCrossOnly)
+	dst = appendInt(dst, m.params.BackstopLimitE8)
 	return closeSection(dst, at)
 }
 

@@ -1,6 +1,9 @@
 package risk
 
-import "plimsoll/fixedpoint"
+import (
+	"plimsoll/fixedpoint"
+	"plimsoll/internal/invariant"
+)
 
 // refuseField notes which number of the record was refused.
 func (m *Machine) refuseField(reason Reason, field uint8) Reason {
@@ -111,7 +114,8 @@ func (m *Machine) tryOrder(a *account, o *order) Reason {
 			return reason
 		}
 	}
-	if reason := m.perpLimits(a, p, o); reason != ReasonNone {
+	i := m.positions.find(&a.positions, uint16(o.market))
+	if reason := m.perpLimits(a, p, o, i); reason != ReasonNone {
 		return reason
 	}
 	f := m.evaluate(a)
@@ -119,7 +123,10 @@ func (m *Machine) tryOrder(a *account, o *order) Reason {
 	d := f.dex(p.dexSlot)
 	before, beforeOrders := d.target(), d.orderMargin
 	slot := m.rest(a, o)
-	m.evaluateOrders(a, f)
+	m.addLast(a, f, &m.orders.items[slot], i)
+	if invariant.Enabled {
+		m.checkLast(a, f, d)
+	}
 	required := d.target().Sub(before)
 	if a.mode == ModeStandard {
 		required = d.orderMargin.Sub(beforeOrders)
@@ -139,12 +146,12 @@ func (m *Machine) priceUsable(p *perp) Reason {
 	}
 }
 
-// perpLimits tests reduce-only and the margin tier of an order.
-func (m *Machine) perpLimits(a *account, p *perp, o *order) Reason {
-	var size int64
-	leverage, _ := m.leverageOf(a, uint16(o.market))
-	if i := m.positions.find(&a.positions, uint16(o.market)); i >= 0 {
-		size = m.positions.size[i]
+// perpLimits tests reduce-only and the margin tier of an order in the market of position i of
+// its account, -1 where it has none.
+func (m *Machine) perpLimits(a *account, p *perp, o *order, i int) Reason {
+	leverage, size := p.leverageDefault(), int64(0)
+	if i >= 0 {
+		leverage, size = m.positions.leverage(i), m.positions.size[i]
 	}
 	isSell := o.flags&FlagSell != 0
 	if o.flags&FlagReduceOnly != 0 {
@@ -212,7 +219,8 @@ func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, d *dexFig
 		}
 		return ReasonNone
 	}
-	t := m.tokenFiguresOf(a, f, q)
+	var t tokenFigures
+	m.sumToken(a, f, q, &t)
 	m.weighed(RuleInitialMargin, required, t.available().Add(required), wei)
 	if required.Sign() <= 0 {
 		return ReasonNone
@@ -229,7 +237,7 @@ func (m *Machine) judge(a *account, slot uint32, f *figures, q uint32, d *dexFig
 			reason = ReasonUserBorrowCap
 		}
 	case a.mode == ModePortfolio:
-		reason = m.fundable(a, f, q)
+		reason = m.fundable(a, f, &t)
 	}
 	if reason != ReasonNone {
 		m.unrest(a, slot)
@@ -244,30 +252,26 @@ func (m *Machine) isCapBound(q uint32, t *tokenFigures) bool {
 
 // fundable tests that the pool can give what the account would have to take from it to
 // meet its requirement: own supply first, then debt.
-func (m *Machine) fundable(a *account, f *figures, q uint32) Reason {
+func (m *Machine) fundable(a *account, f *figures, x *tokenFigures) Reason {
+	q := x.token
 	t := &m.tokens[q]
-	b := m.balanceOf(a, uint16(q))
-	var cash, supplied, debt i128
-	if b != nil {
-		cash, supplied, debt = b.cash, m.supplied(b), m.debt(b)
-	}
-	need := m.spotHeld(a, q).Add(m.perpTargetGap(f, q)).Sub(cash)
+	supplied, debt := x.supplied, x.debt
+	need := x.spotBuys.Add(m.perpTargetGap(f, q)).Sub(m.cashOf(a, q))
 	if need.Sign() <= 0 {
 		return ReasonNone
 	}
 	if t.pool < 0 {
 		return ReasonInsufficientBalance
 	}
-	totals := m.totalsOf(int(t.pool))
 	take := fixedpoint.MinI128(need, supplied)
-	if totals.Cash.Less(take) {
+	if m.cashOfPool(t.pool).Less(take) {
 		return ReasonPoolIlliquid
 	}
 	borrow := need.Sub(take)
 	if borrow.Sign() <= 0 {
 		return ReasonNone
 	}
-	sums := m.pools[t.pool].sumsOf(totals)
+	sums := m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
 	switch {
 	case !t.isBorrowable:
 		return ReasonInsufficientBalance
@@ -349,7 +353,8 @@ func (m *Machine) portfolioCovers(a *account, f *figures, q uint32, hold i128) R
 	if q != m.numeraire && !m.coversWithout(a, f, q, hold) {
 		return ReasonInsufficientMargin
 	}
-	return m.fundable(a, f, q)
+	t := m.tokenFiguresOf(a, f, q)
+	return m.fundable(a, f, &t)
 }
 
 // coversWithout reports whether the account still covers its numeraire requirement once

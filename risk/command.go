@@ -71,7 +71,7 @@ const (
 	FlagBorrowable    Flags = 1 << 9  // list_token: may be borrowed
 	FlagMarket        Flags = 1 << 10 // halt, resume, cancel_all: Market is given
 	FlagAccount       Flags = 1 << 11 // halt, resume: Account is given
-	FlagLiquidation   Flags = 1 << 12 // fill: caused by the liquidation Aux
+	FlagLiquidation   Flags = 1 << 12 // fill, a side of a trade: caused by the liquidation Aux
 	FlagSecond        Flags = 1 << 13 // an optional second number is given, see the kind
 	FlagThird         Flags = 1 << 14 // an optional third number is given, see the kind
 	FlagBackstop      Flags = 1 << 15 // liquidation method is backstop; otherwise market

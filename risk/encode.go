@@ -10,12 +10,14 @@ import (
 // A record starts with four bytes, its length without them and above 24 bits its format;
 // a section with eight: its length without them, tag, format, two zeros.
 const (
-	recordHead    = 4
-	recordVersion = 1
-	sectionHead   = 8
-	wideMark      = 1 // of an amount beyond 62 bits: 16 bytes follow
-	varintMax     = binary.MaxVarintLen64
-	wideMax       = 17 // bytes of an amount
+	recordHead        = 4
+	recordVersion     = 1
+	recordVersionSale = 2 // with the liquidator's sale behind the rest: written only where there is one
+	sectionHead       = 8
+	sharedVersion     = 2 // of the shared section: with the backstop's parameters at its end
+	wideMark          = 1 // of an amount beyond 62 bits: 16 bytes follow
+	varintMax         = binary.MaxVarintLen64
+	wideMax           = 17 // bytes of an amount
 )
 
 func appendUint(dst []byte, v uint64) []byte {
@@ -48,7 +50,16 @@ func appendText(dst []byte, s string) []byte {
 
 // openSection starts a section of a tag; closeSection writes its length at where it began.
 func openSection(dst []byte, tag byte) []byte {
-	return append(dst, 0, 0, 0, 0, tag, recordVersion, 0, 0)
+	return append(dst, 0, 0, 0, 0, tag, sectionVersion(tag), 0, 0)
+}
+
+// sectionVersion returns the format that sections of a tag are written in: the newest that is
+// read.
+func sectionVersion(tag byte) byte {
+	if tag == tagShared {
+		return sharedVersion
+	}
+	return recordVersion
 }
 
 func closeSection(dst []byte, at int) []byte {
@@ -170,7 +181,7 @@ func section(b []byte, tag byte) (scanner, error) {
 	case len(b) < sectionHead || b[4] != tag || b[6]|b[7] != 0,
 		uint64(binary.LittleEndian.Uint32(b)) != uint64(len(b)-sectionHead):
 		return scanner{}, errDamaged
-	case b[5] != recordVersion:
+	case b[5] == 0 || b[5] > sectionVersion(tag):
 		return scanner{}, errVersion
 	}
 	return scanner{b: b[sectionHead:]}, nil

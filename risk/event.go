@@ -53,6 +53,7 @@ func (k EventKind) String() string {
 // Event is one thing that happened at Seq. Events of one Seq are ordered by (Phase,
 // Rank, N) over all shards; Amount and Amount2 carry Decimals decimals, but where Amount is
 // the signed size of a perp in a liquidation Amount2 is its price, with SzDecimalsMax less Decimals of them.
+// Of health_changed they are value and requirement of what has the highest ratio.
 type Event struct {
 	Seq     uint64
 	TimeMs  int64
@@ -88,7 +89,8 @@ type EventFlags uint8
 const (
 	EventHasAmounts         EventFlags = 1 << 0 // EventResult: required and available are meaningful
 	EventUnknownOrder       EventFlags = 1 << 1 // EventResult of a fill: order_id was not resting
-	EventUnknownLiquidation EventFlags = 1 << 3 // EventResult of a fill: the liquidation it names is not under way
+	EventUnknownLiquidation EventFlags = 1 << 3 // EventResult of a fill or trade: the liquidation it names is not under way
+	EventHasBefore          EventFlags = 1 << 4 // health_changed: OrderHi is the ratio at the prices before, at 1e-10
 	EventFallback           EventFlags = 1 << 2 // a cap or pool left part of the wish unmet
 )
 

@@ -304,9 +304,13 @@ func (m *Machine) fill(c *Command) Reason {
 	if l.hasOrder && m.orders.find(c.Account(), l.orderHi, l.orderLo, l.orderForm) == 0 {
 		m.answer.Flags |= EventUnknownOrder
 	}
-	if c.Has(FlagLiquidation) && !m.filled(a, c.Aux) {
-		m.answer.Flags |= EventUnknownLiquidation
+	if c.Has(FlagLiquidation) {
+		if !m.isUnderWay(a, c.Aux) {
+			m.answer.Flags |= EventUnknownLiquidation
+		}
+		m.filled(a, c.Aux)
 	}
+	m.sold(c.Account(), l.market, l.delta)
 	m.applyLeg(a, c.Account(), &l)
 	m.rebalance(c.Account(), a)
 	return ReasonNone
@@ -330,6 +334,9 @@ func (m *Machine) tradeVerdict(group []Command) Reason {
 			if l.hasOrder && m.orders.find(group[n].Account(), l.orderHi, l.orderLo, l.orderForm) == 0 {
 				m.answer.Flags |= EventUnknownOrder
 			}
+			if c := &group[n]; c.Has(FlagLiquidation) && !m.isUnderWay(a, c.Aux) {
+				m.answer.Flags |= EventUnknownLiquidation
+			}
 		}
 		if reason != ReasonNone && (worst == ReasonNone || reason < worst) {
 			worst = reason
@@ -346,6 +353,10 @@ func (m *Machine) tradePrepare(group []Command) []Request {
 		if a := m.accountAt(slot); a != nil {
 			if l, reason := m.readLeg(&group[n], &group[0], n == 1); reason == ReasonNone {
 				m.touch(slot)
+				if group[n].Has(FlagLiquidation) {
+					m.filled(a, group[n].Aux)
+				}
+				m.sold(slot, l.market, l.delta)
 				m.applyLeg(a, slot, &l)
 			}
 		}

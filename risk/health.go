@@ -93,7 +93,8 @@ func crossHealth(equity, maintenance, headroom i128) Health {
 }
 
 func (m *Machine) standingUnified(a *account, f *figures, q uint32) status {
-	t := m.tokenFiguresOf(a, f, q)
+	var t tokenFigures
+	m.sumToken(a, f, q, &t)
 	return crossStanding(t.net(), t.MM, t.available())
 }
 
@@ -108,7 +109,8 @@ func (m *Machine) standingToken(a *account, f *figures, q uint32) status {
 }
 
 func (m *Machine) standingPortfolio(a *account, f *figures, q uint32) status {
-	t := m.tokenFiguresOf(a, f, q)
+	var t tokenFigures
+	m.sumToken(a, f, q, &t)
 	if k := &m.corner; k.isOpen && q != m.numeraire && !(t.LC.IsZero() && t.C.IsZero()) {
 		t.N = t.N.Add(fixedpoint.I128(k.pad))
 	}
@@ -146,8 +148,9 @@ func isPastTrigger(requirement, value i128) bool {
 	return mustFit(value.MulInt64(95)).Less(mustFit(requirement.MulInt64(100)))
 }
 
-// tell emits what changed of an account's status since it was last told.
-func (m *Machine) tell(slot uint32, s status) {
+// tell emits what changed of an account's status since it was last told; f are its figures, nil
+// when they have not been taken.
+func (m *Machine) tell(slot uint32, s status, f *figures) {
 	local := slot / m.cfg.Shards
 	h := &m.hot[local]
 	s &^= statusSharing
@@ -159,10 +162,10 @@ func (m *Machine) tell(slot uint32, s status) {
 	m.keep(local, &m.accounts[local])
 	h.told = h.told&toldAwake | uint8(s)
 	if told.health() != s.health() {
-		m.emit(Event{
-			Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: NoSlot, Token: NoSlot,
-			From: told.health(), To: s.health(),
-		})
+		if f == nil {
+			f = m.evaluate(&m.accounts[local])
+		}
+		m.tellHealth(slot, told, s, f)
 	}
 	if told.lending() != s.lending() {
 		m.emit(Event{

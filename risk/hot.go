@@ -49,10 +49,12 @@ func (m *Machine) deriveHot(slot uint32) {
 	a := &m.accounts[local]
 	h := &m.hot[local]
 	*h = hotAccount{start: a.positions.start, told: h.told}
-	kind, fixed := m.hotCash(a)
 	if a.orderCount > 0 || a.flags&accountUnvalued != 0 {
-		kind = hotFull
+		h.shape, h.low = uint8(hotFull)|10<<4, needUnmet
+		m.lent[local], m.fixedE12[local] = 0, i128{}
+		return
 	}
+	kind, fixed := m.hotCash(a)
 	open, step := 0, uint16(10)
 	if a.positions.count > hotPositionsMax {
 		kind = hotFull // sums of the pass would not fit 64 bits
@@ -74,7 +76,7 @@ func (m *Machine) deriveHot(slot uint32) {
 		cum = cum.Add(fixedpoint.Mul64(size, m.positions.terms[i].cumE12))
 		step = min(step, m.positions.leverage(i))
 	}
-	if open == 0 && a.orderCount == 0 && a.flags&accountUnvalued == 0 && !m.owesAnything(a) {
+	if open == 0 && !m.owesAnything(a) {
 		kind = hotIdle
 	}
 	m.lent[local] = 0

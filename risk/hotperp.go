@@ -28,6 +28,14 @@ const notionalFast = 1 << 57
 // refreshPerp derives a perp's hot line after a listing, a tick or a funding payment.
 func (m *Machine) refreshPerp(slot uint32) {
 	p, h := &m.perps[slot], &m.hotPerps[slot]
+	p.derive(h)
+	if m.pass.anchors[slot].price == 0 && h.bound > 0 && !m.corner.isOpen {
+		m.setAnchor(slot)
+	}
+}
+
+// derive fills a perp's hot line.
+func (p *perp) derive(h *hotPerp) {
 	d := 2 * uint64(p.tiers[0].maxLeverage)
 	h.valueE12, h.dex = p.mark*1_000_000-p.cumE12, uint8(p.dexSlot)
 	over, unitPrice := bits.Mul64(uint64(p.mark), uint64(fixedpoint.Pow10(p.scale)))
@@ -49,9 +57,6 @@ func (m *Machine) refreshPerp(slot uint32) {
 	}
 	if over != 0 || h.valueE12 < 0 {
 		h.bound = 0
-	}
-	if m.pass.anchors[slot].price == 0 && h.bound > 0 && !m.corner.isOpen {
-		m.setAnchor(slot)
 	}
 }
 

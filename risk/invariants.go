@@ -29,11 +29,12 @@ func (m *Machine) checkInvariants() {
 				s.Debt = s.Debt.Sub(b.lend)
 			}
 		}
-		count := 0
+		count, spots := 0, 0
 		for at := a.orderHead; at != 0; at = m.orders.items[at].next {
 			count++
+			spots += int(m.orders.items[at].market >> 31)
 		}
-		if count != int(a.orderCount) {
+		if count != int(a.orderCount) || spots != int(a.spotCount) {
 			panic("risk: BUG: an account's orders and their count differ")
 		}
 		orders += count
@@ -75,5 +76,23 @@ func (m *Machine) checkHot(slot uint32) {
 	}
 	if *h != was {
 		panic("risk: BUG: an account's hot columns are stale")
+	}
+}
+
+// checkPlain adds an account's positions once more, one by one, and compares.
+func (m *Machine) checkPlain(a *account, f *figures) {
+	d := &f.dexes[0]
+	was := *d
+	*d = dexFigures{isUsed: true, crossRaw: d.crossRaw}
+	if m.addEach(a, f); *d != was {
+		panic("risk: BUG: positions added at once and one by one differ")
+	}
+}
+
+// checkLast evaluates an account's orders anew, after one was added, and compares.
+func (m *Machine) checkLast(a *account, f *figures, d *dexFigures) {
+	was := *d
+	if m.evaluateOrders(a, f); *d != was {
+		panic("risk: BUG: an order added to figures and evaluated with the others differs")
 	}
 }

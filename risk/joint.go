@@ -27,6 +27,7 @@ func (m *Machine) Verdict(group []Command) Verdict {
 		v.Required, v.Available, v.Decimals, v.HasAmounts = m.answer.Amount, m.answer.Amount2, m.answer.Decimals, true
 	}
 	v.Field, v.Rule, v.NoOrder = m.answer.Field, m.answer.Rule, m.answer.Flags&EventUnknownOrder != 0
+	v.NoCause = m.answer.Flags&EventUnknownLiquidation != 0
 	return v
 }
 
@@ -34,16 +35,16 @@ func (m *Machine) Verdict(group []Command) Verdict {
 // ones the one that carries amounts.
 func Combine(verdicts []Verdict) Verdict {
 	var out Verdict
-	isUnknown := false
+	noOrder, noCause := false, false
 	for _, v := range verdicts {
-		isUnknown = isUnknown || v.NoOrder
+		noOrder, noCause = noOrder || v.NoOrder, noCause || v.NoCause
 		switch {
 		case v.Reason != ReasonNone && (out.Reason == ReasonNone || v.Reason < out.Reason),
 			v.Reason == out.Reason && v.HasAmounts && !out.HasAmounts:
 			out = v
 		}
 	}
-	out.NoOrder = isUnknown
+	out.NoOrder, out.NoCause = noOrder, noCause
 	return out
 }
 
@@ -51,10 +52,13 @@ func Combine(verdicts []Verdict) Verdict {
 // returns what its accounts ask of the pools.
 func (m *Machine) Prepare(group []Command, v Verdict) []Request {
 	m.answer.Field, m.answer.Rule, m.answer.Reason = v.Field, v.Rule, v.Reason
-	m.answer.Flags &^= EventHasAmounts | EventUnknownOrder
+	m.answer.Flags &^= EventHasAmounts | EventUnknownOrder | EventUnknownLiquidation
 	m.answer.Amount, m.answer.Amount2, m.answer.Decimals = i128{}, i128{}, 0
 	if v.NoOrder {
 		m.answer.Flags |= EventUnknownOrder
+	}
+	if v.NoCause {
+		m.answer.Flags |= EventUnknownLiquidation
 	}
 	if v.HasAmounts {
 		m.weighed(v.Rule, v.Required, v.Available, v.Decimals)
@@ -83,6 +87,9 @@ func (m *Machine) Finish(group []Command, requests []Request) (next []Request, i
 		return nil, false
 	}
 	if next, isMore = m.nextRound(requests); !isMore {
+		if kind := group[0].Kind; kind == KindPrices || kind == KindClock {
+			m.sellTaken()
+		}
 		m.end(group, ReasonNone)
 	}
 	return next, isMore

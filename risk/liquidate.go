@@ -30,8 +30,8 @@ type held struct {
 }
 
 // decide takes the next step of an account's liquidation, in the order of all that are due in
-// this Seq: rank is its place there.
-func (m *Machine) decide(rank, slot uint32) {
+// this Seq: rank is its place there, isWithin says that those before it leave the liquidator room.
+func (m *Machine) decide(rank, slot uint32, isWithin bool) {
 	a := m.accountAt(slot)
 	l := m.liquidationOf(a)
 	if l == nil {
@@ -39,7 +39,7 @@ func (m *Machine) decide(rank, slot uint32) {
 	}
 	m.touch(slot)
 	l.nextMs, l.decidedAs = m.timeMs+liquidationRoundMs, m.hot[slot/m.cfg.Shards].status()
-	k := caseOf{m: m, a: a, l: l, slot: slot, rank: rank}
+	k := caseOf{m: m, a: a, l: l, slot: slot, rank: rank, isWithin: isWithin}
 	k.isolated()
 	switch a.mode {
 	case ModePortfolio:
@@ -61,6 +61,7 @@ type caseOf struct {
 	rank     uint32
 	n        uint32 // requests made
 	sentPart bool
+	isWithin bool // the limit of what the liquidator takes within one Seq
 }
 
 // tell emits an event of this liquidation.
@@ -207,21 +208,12 @@ func (k *caseOf) step(b *book) {
 	case b.equity.Sign() < 0:
 		k.cover(b)
 	case k.isBackstop():
-	case isBelowTwoThirds(b.equity, b.maintenance) && k.m.takesOver():
+	case isBelowTwoThirds(b.equity, b.maintenance) && k.takes(b):
 		k.takeOver(b)
 	default:
 		k.orders(b)
 	}
 }
-
-// hasBackstop reports whether there is an account that takes over what the market does not.
-func (m *Machine) hasBackstop() bool { return m.exists(m.params.BackstopAccount) }
-
-// takesOver reports whether it takes positions now: it must itself be above its lines.
-func (m *Machine) takesOver() bool { return m.hasBackstop() && !m.isExhausted }
-
-// isBackstop reports that the case is the liquidator's own: only a loss is covered.
-func (k *caseOf) isBackstop() bool { return k.slot == k.m.params.BackstopAccount }
 
 // isSafeAt reports whether a book would be safe with another maintenance margin.
 func (k *caseOf) isSafeAt(b *book, maintenance i128) bool {
@@ -348,6 +340,7 @@ func (k *caseOf) cover(b *book) {
 	k.witness(w)
 	n := k.ask(Request{
 		Kind: RequestDeficit, Token: b.token, Market: b.dexes, Size: int64(b.isolated), Price: int64(len(b.positions)), Out: left.Neg(),
+		PriceBefore: int64(bit(k.takes(b))) * isForBackstop,
 	})
 	for i := range b.positions {
 		k.leg(&b.positions[i], n)

@@ -15,8 +15,10 @@ func (k *caseOf) portfolio() {
 	}
 	owed := m.owedOf(k.a, f)
 	if owed.debt.Sign() > 0 && owed.full.Less(owed.debt) && m.hasBackstop() && !k.isBackstop() {
-		k.takeBorrows(&owed, true)
-		return
+		if k.isWithin {
+			k.takeBorrows(&owed, true)
+		}
+		return // a step in its place would make the ratio worse
 	}
 	isBare := false
 	for q := range m.tokenCount {
@@ -103,7 +105,7 @@ func (k *caseOf) portfolioStep(b *book) {
 	case b.equity.Sign() < 0 && !canPay:
 		k.cover(b)
 	case k.isBackstop():
-	case isBelowTwoThirds(b.equity, b.maintenance) && k.m.takesOver():
+	case isBelowTwoThirds(b.equity, b.maintenance) && k.takes(b):
 		k.takeOver(b)
 	default:
 		k.orders(b)
@@ -153,7 +155,7 @@ func (k *caseOf) takeBorrows(s *lendingSums, isAll bool) {
 		k.tell(Event{
 			Kind: EventBackstopTakeover, Market: NoSlot, Token: z.token, Amount: z.amount, Decimals: m.tokens[z.token].wei, Rule: rule,
 		})
-		k.ask(Request{Kind: RequestSupply, Token: z.token, Out: z.amount})
+		k.ask(Request{Kind: RequestSupply, Token: z.token, Out: z.amount, Size: isCollateral})
 	}
 	k.repay(credit, excess, s.debt)
 }

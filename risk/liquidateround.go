@@ -76,10 +76,12 @@ func (m *Machine) grantRound(requests []Request) (next []Request, isMore bool) {
 	}
 	slices.SortFunc(due, func(a, b Request) int { return cmp.Or(b.Out.Cmp(a.Out), cmp.Compare(a.Account, b.Account)) })
 	m.joined, m.askBuf = m.joined[:0], m.askBuf[:0]
+	limit, sum := m.backstopLimit(), i128{}
 	for rank := range due {
 		if m.accountAt(due[rank].Account) != nil {
-			m.decide(uint32(rank), due[rank].Account)
+			m.decide(uint32(rank), due[rank].Account, limit.IsZero() || sum.Less(limit))
 		}
+		sum = sum.Add(due[rank].In)
 	}
 	m.round = roundMoves
 	return m.askBuf, true
@@ -128,7 +130,7 @@ func (m *Machine) openDeficit(r *Request) {
 	}
 	has := m.bufferOf(r.Token)
 	switch isOpen := r.Price > 0; {
-	case m.takesOver() && !has.Less(r.Out):
+	case r.PriceBefore == isForBackstop && !has.Less(r.Out):
 		d.isPaid, d.paid = true, r.Out
 	case !isOpen:
 		d.isPaid, d.paid = true, fixedpoint.MinI128(r.Out, has)
@@ -228,6 +230,7 @@ func (m *Machine) takeLeg(r *Request) {
 	}
 	m.bookLeg(r.Account, r.Market, -r.Size, r.Price)
 	m.bookLeg(m.params.BackstopAccount, r.Market, r.Size, r.Price)
+	m.took(r.Market, fixedpoint.I128(r.Size))
 }
 
 // bookLeg books one side of a position that changes hands, if its account lives here.
@@ -307,7 +310,14 @@ func (m *Machine) takeSupply(r *Request) {
 		m.join(r.Account)
 	}
 	m.payBackstop(r.Token, amount.Neg())
+	if r.Size == isCollateral {
+		m.took(r.Token|SpotBit, amount)
+	}
 }
+
+// isCollateral marks the request for supply that is to be sold: what is lent of the token that a
+// book is settled in is not.
+const isCollateral = 1
 
 // takeDebt has the liquidator pay what an account owes, the buffer first what no collateral
 // stands for.

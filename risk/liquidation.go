@@ -137,7 +137,12 @@ func (m *Machine) appendDue(dst []Request) []Request {
 			i--
 		case l.isOver || l.nextMs != 0 && m.timeMs < l.nextMs && l.decidedAs == m.hot[l.account/m.cfg.Shards].status():
 		default:
-			dst = append(dst, Request{Kind: RequestDue, Account: l.account, Out: m.accountRatio(a, m.evaluate(a))})
+			f := m.evaluate(a)
+			r := Request{Kind: RequestDue, Account: l.account, Out: m.accountRatio(a, f)}
+			if m.params.BackstopLimitE8 != 0 {
+				r.In = m.atStake(a, m.statusOf(a, f))
+			}
+			dst = append(dst, r)
 		}
 	}
 	if slot := m.params.BackstopAccount; m.accountAt(slot) != nil && m.hot[slot/m.cfg.Shards].status().isLiquidatable() {
@@ -150,14 +155,17 @@ func (m *Machine) appendDue(dst []Request) []Request {
 // until it is not, it takes nothing over.
 const isExhausted = 1
 
-// filled notes a fill that a liquidation asked for: it is due again at once.
-func (m *Machine) filled(a *account, number uint64) (isKnown bool) {
-	l := m.liquidationOf(a)
-	if l == nil || l.number != number {
-		return false
+// isUnderWay reports whether a number is that of an account's liquidation under way, or of its sale.
+func (m *Machine) isUnderWay(a *account, number uint64) bool {
+	l, s := m.liquidationOf(a), m.saleOf(a)
+	return l != nil && l.number == number || s != nil && s.number == number
+}
+
+// filled notes a fill that a liquidation asked for: it is due again at once. A sale is not.
+func (m *Machine) filled(a *account, number uint64) {
+	if l := m.liquidationOf(a); l != nil && l.number == number {
+		l.nextMs = 0
 	}
-	l.nextMs = 0
-	return true
 }
 
 // usd returns an amount of whole US dollars in units of a token.

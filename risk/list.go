@@ -314,6 +314,9 @@ func (m *Machine) reprice(slot uint32) {
 	was := m.tokens[slot].oracleE10
 	m.deriveOracle(slot)
 	if m.tokens[slot].oracleE10 != was {
+		if m.isTick {
+			m.movedPrices = append(m.movedPrices, movedPrice{slot | SpotBit, was})
+		}
 		m.tokenMoved(slot)
 	}
 }

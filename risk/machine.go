@@ -30,6 +30,7 @@ type Verdict struct {
 	Decimals   uint8
 	HasAmounts bool
 	NoOrder    bool // a leg of a trade names an order that does not rest
+	NoCause    bool // a leg of a trade names a liquidation that is not under way
 	Required   fixedpoint.Int128
 	Available  fixedpoint.Int128
 }
@@ -40,7 +41,7 @@ type RequestKind uint8
 // Kinds of requests. All but the first are of liquidation: liquidateround.go.
 const (
 	RequestPool      RequestKind = iota // money of a lending pool
-	RequestDue                          // the account is due: Out is its ratio
+	RequestDue                          // the account is due: Out is its ratio, In what the liquidator may have to take
 	RequestDeficit                      // an equity below zero: Out of Token, with the legs that stand on it
 	RequestLeg                          // Size of perp Market at Price goes from Account to the liquidator
 	RequestMargin                       // Out of Token goes with it

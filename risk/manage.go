@@ -123,7 +123,7 @@ func (m *Machine) replace(owner uint32, a *account, slot uint32, old, next order
 // restore puts an order back where it stood.
 func (m *Machine) restore(a *account, old order) {
 	slot := m.orders.add(&old)
-	a.orderCount++
+	a.count(&old, 1)
 	m.linkBetween(a, slot, old.prev, old.next)
 }
 

@@ -1,6 +1,9 @@
 package risk
 
-import "plimsoll/fixedpoint"
+import (
+	"plimsoll/fixedpoint"
+	"plimsoll/internal/invariant"
+)
 
 // dexFigures are one dex's sums for one account, in collateral units (MODEL.md §2).
 // Equity rounds down once per dex; requirements round up per position.
@@ -30,12 +33,6 @@ type figures struct {
 	unpriced bool    // a position or order without a mark price
 	allow    []int64 // closing allowance per position, parallel to the account's block
 }
-
-// bufferNum/bufferDen is the 1 % buffer on resting perp orders (spec 1.2).
-const (
-	bufferNum = 101
-	bufferDen = 100
-)
 
 func (f *figures) dex(n uint16) *dexFigures {
 	d := &f.dexes[n]
@@ -72,17 +69,31 @@ func (m *Machine) evaluatePositions(a *account, f *figures) {
 			f.dex(b.key &^ dexBit).crossRaw = b.cash
 		}
 	}
-	start, end := int(a.positions.start), int(a.positions.start)+int(a.positions.count)
-	for i := start; i < end; i++ {
-		if m.positions.size[i] != 0 {
-			m.addPosition(f, i)
-		}
-	}
+	m.addPositions(a, f)
 	for i := range f.usedN {
 		d := &f.dexes[f.used[i]]
 		d.crossValue = d.crossRaw
 		if !d.crossE12.IsZero() {
 			d.crossValue = d.crossRaw.Add(d.crossE12.DivFloor(m.dexSubUnit(f.used[i])))
+		}
+	}
+}
+
+// addPositions adds an account's positions to f.
+func (m *Machine) addPositions(a *account, f *figures) {
+	if !m.addPlain(a, &f.dexes[0]) {
+		m.addEach(a, f)
+	} else if invariant.Enabled {
+		m.checkPlain(a, f)
+	}
+}
+
+// addEach is addPositions of any account, one position by one.
+func (m *Machine) addEach(a *account, f *figures) {
+	start := int(a.positions.start)
+	for i := start; i < start+int(a.positions.count); i++ {
+		if m.positions.size[i] != 0 {
+			m.addPosition(f, i)
 		}
 	}
 }
@@ -124,64 +135,6 @@ func isBelowTwoThirds(equity, maintenance i128) bool {
 	return equity.Add(equity).Add(equity).Less(maintenance.Add(maintenance))
 }
 
-// evaluateOrders adds the margin of resting perp orders, in order of placement: on the
-// side that would close a position only what goes beyond it counts (decision 8.11).
-func (m *Machine) evaluateOrders(a *account, f *figures) {
-	for i := range f.usedN {
-		d := &f.dexes[f.used[i]]
-		d.orderMargin, d.want = i128{}, d.floored
-	}
-	if a.orderHead == 0 {
-		return
-	}
-	n := int(a.positions.count)
-	if cap(f.allow) < n {
-		f.allow = make([]int64, n, max(16, 2*n))
-	}
-	f.allow = f.allow[:n]
-	copy(f.allow, m.positions.size[a.positions.start:][:n])
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		o := &m.orders.items[slot]
-		if o.market&SpotBit == 0 && o.isHolding() {
-			m.addOrder(a, f, o)
-		}
-	}
-	for i := range f.usedN {
-		if d := &f.dexes[f.used[i]]; !d.orderMargin.IsZero() {
-			d.want = d.floored.Add(buffered(d.orderMargin))
-		}
-	}
-}
-
-func (m *Machine) addOrder(a *account, f *figures, o *order) {
-	p := &m.perps[o.market]
-	d := f.dex(p.dexSlot)
-	size := m.basisSize(o)
-	leverage, _ := m.leverageOf(a, uint16(o.market))
-	if i := m.positions.find(&a.positions, uint16(o.market)); i >= 0 {
-		open := &f.allow[i-int(a.positions.start)]
-		isSell := o.flags&FlagSell != 0
-		if isSell && *open > 0 {
-			closing := min(*open, size)
-			*open, size = *open-closing, size-closing
-		} else if !isSell && *open < 0 {
-			closing := min(-*open, size)
-			*open, size = *open+closing, size-closing
-		}
-	}
-	margin := p.toUnits(fixedpoint.Mul64(size, o.price)).DivCeil(int64(leverage))
-	d.orderMargin = d.orderMargin.Add(margin)
-}
-
-// buffered returns an order margin with the 1 % buffer, rounded up.
-func buffered(v i128) i128 {
-	r, ok := v.MulDivCeil(bufferNum, bufferDen)
-	if !ok {
-		panic("risk: BUG: order margin above 128 bits")
-	}
-	return r
-}
-
 // target returns the cash and equity that a dex's cross book should hold: the initial
 // requirement, floored per position, and buffered orders.
 func (d *dexFigures) target() i128 { return d.want }
@@ -203,8 +156,14 @@ type tokenFigures struct {
 }
 
 // tokenFiguresOf sums an account's figures for token q from f.
-func (m *Machine) tokenFiguresOf(a *account, f *figures, q uint32) tokenFigures {
-	t := tokenFigures{token: q}
+func (m *Machine) tokenFiguresOf(a *account, f *figures, q uint32) (t tokenFigures) {
+	m.sumToken(a, f, q, &t)
+	return t
+}
+
+// sumToken is tokenFiguresOf into t, which is zero.
+func (m *Machine) sumToken(a *account, f *figures, q uint32, t *tokenFigures) {
+	t.token = q
 	for i := range f.usedN {
 		n := f.used[i]
 		if m.dexes[n].collateral != q {
@@ -228,12 +187,14 @@ func (m *Machine) tokenFiguresOf(a *account, f *figures, q uint32) tokenFigures 
 	if a.mode == ModePortfolio {
 		t.LC, t.C = m.collateral(a, q)
 	}
-	return t
 }
 
 // spotHeld returns what resting spot orders hold of a token.
 func (m *Machine) spotHeld(a *account, q uint32) i128 {
 	var sum i128
+	if a.spotCount == 0 {
+		return sum
+	}
 	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
 		o := &m.orders.items[slot]
 		if o.market&SpotBit != 0 && o.isHolding() {

@@ -30,18 +30,20 @@ func (o *order) isHolding() bool { return o.flags&(FlagTrigger|FlagReduceOnly) =
 type orderBook struct {
 	items []order // slot 0 is not used
 	free  []uint32
-	slots []uint32 // open addressing, 0 = empty; a power of two, at most half full
+	slots []uint64 // open addressing: hash<<32 | slot, 0 = empty; a power of two, at most half full
 	count int
 }
 
 func newOrderBook() orderBook {
-	return orderBook{items: make([]order, 1, 16), slots: make([]uint32, 16)}
+	return orderBook{items: make([]order, 1, 16), slots: make([]uint64, 16)}
 }
 
+// orderHash hashes a name. The index keeps it beside each slot, so that a probe reads an order
+// only where it is the one looked for, and a gap is closed without reading any.
 func orderHash(account uint32, hi, lo uint64, form IDForm) uint64 {
 	h, l := bits.Mul64(lo^0x9e3779b97f4a7c15, hi^0xd6e8feb86659fd93)
 	h2, l2 := bits.Mul64(h^l^uint64(account)<<8^uint64(form), 0xa0761d6478bd642f)
-	return h2 ^ l2
+	return (h2 ^ l2) >> 32
 }
 
 func (b *orderBook) matches(slot, account uint32, hi, lo uint64, form IDForm) bool {
@@ -51,10 +53,10 @@ func (b *orderBook) matches(slot, account uint32, hi, lo uint64, form IDForm) bo
 
 // find returns the slot of an order, or 0.
 func (b *orderBook) find(account uint32, hi, lo uint64, form IDForm) uint32 {
-	mask := uint64(len(b.slots) - 1)
-	for i := orderHash(account, hi, lo, form) & mask; b.slots[i] != 0; i = (i + 1) & mask {
-		if b.matches(b.slots[i], account, hi, lo, form) {
-			return b.slots[i]
+	mask, hash := uint64(len(b.slots)-1), orderHash(account, hi, lo, form)
+	for i := hash & mask; b.slots[i] != 0; i = (i + 1) & mask {
+		if x := b.slots[i]; x>>32 == hash && b.matches(uint32(x), account, hi, lo, form) {
+			return uint32(x)
 		}
 	}
 	return 0
@@ -75,27 +77,27 @@ func (b *orderBook) add(o *order) uint32 {
 		b.items = append(b.items, *o)
 	}
 	b.items[slot].isLive = true
-	b.place(slot)
+	b.place(orderHash(o.account, o.idHi, o.idLo, o.form)<<32 | uint64(slot))
 	b.count++
 	return slot
 }
 
-func (b *orderBook) place(slot uint32) {
-	o := &b.items[slot]
+// place puts an entry of the index where a probe for it finds it.
+func (b *orderBook) place(entry uint64) {
 	mask := uint64(len(b.slots) - 1)
-	i := orderHash(o.account, o.idHi, o.idLo, o.form) & mask
+	i := entry >> 32 & mask
 	for b.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	b.slots[i] = slot
+	b.slots[i] = entry
 }
 
 func (b *orderBook) grow() {
 	old := b.slots
-	b.slots = make([]uint32, 2*len(old))
-	for _, slot := range old {
-		if slot != 0 {
-			b.place(slot)
+	b.slots = make([]uint64, 2*len(old))
+	for _, entry := range old {
+		if entry != 0 {
+			b.place(entry)
 		}
 	}
 }
@@ -103,14 +105,13 @@ func (b *orderBook) grow() {
 // drop forgets an order, closing the gap in its probe chain.
 func (b *orderBook) drop(slot uint32) {
 	o := &b.items[slot]
-	mask := uint64(len(b.slots) - 1)
-	i := orderHash(o.account, o.idHi, o.idLo, o.form) & mask
-	for b.slots[i] != slot {
+	mask, hash := uint64(len(b.slots)-1), orderHash(o.account, o.idHi, o.idLo, o.form)
+	i := hash & mask
+	for b.slots[i] != hash<<32|uint64(slot) {
 		i = (i + 1) & mask
 	}
 	for j := (i + 1) & mask; b.slots[j] != 0; j = (j + 1) & mask {
-		c := &b.items[b.slots[j]]
-		home := orderHash(c.account, c.idHi, c.idLo, c.form) & mask
+		home := b.slots[j] >> 32
 		if (j-home)&mask >= (j-i)&mask {
 			b.slots[i] = b.slots[j]
 			i = j
@@ -132,8 +133,16 @@ func (m *Machine) rest(a *account, o *order) uint32 {
 		a.orderHead = slot
 	}
 	a.orderTail = slot
-	a.orderCount++
+	a.count(o, 1)
 	return slot
+}
+
+// count counts an order in (by = 1) or out (by = -1).
+func (a *account) count(o *order, by int16) {
+	a.orderCount += uint16(by)
+	if o.market&SpotBit != 0 {
+		a.spotCount += uint16(by)
+	}
 }
 
 // unrest takes an order off its account.
@@ -149,7 +158,7 @@ func (m *Machine) unrest(a *account, slot uint32) {
 	} else {
 		a.orderTail = o.prev
 	}
-	a.orderCount--
+	a.count(o, -1)
 	m.orders.drop(slot)
 }
 

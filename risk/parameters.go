@@ -20,6 +20,9 @@ type Parameters struct {
 	MinBorrowOffsetE8 int64  // US dollars at 1e-8
 	NoLiquidation     bool   // lines are told, nothing is liquidated
 	BackstopAccount   uint32 // takes over what the market does not; NoAccount = none
+	BackstopTWAP      bool   // and sells it again, half of what is left in ten minutes
+	BackstopCrossOnly bool   // on dexes other than the main one it takes cross-enabled perps only
+	BackstopLimitE8   int64  // US dollars at 1e-8 that it takes within one Seq; 0 = any
 }
 
 // DefaultParameters returns the documented defaults.
@@ -44,6 +47,11 @@ const (
 	ParamOriginalSize     = 1 << 9
 	ParamHourlyValue      = 1 << 10
 	ParamLiquidationValue = 1 << 11 // on
+	ParamBackstopTWAP     = 1 << 12
+	ParamTWAPValue        = 1 << 13
+	ParamBackstopCross    = 1 << 14
+	ParamCrossValue       = 1 << 15 // cross-enabled perps only
+	ParamBackstopLimit    = 1 << 16 // Num[2]
 )
 
 // setParameters applies a KindSetParameters record.
@@ -80,6 +88,26 @@ func (m *Machine) setParameters(c *Command) Reason {
 		}
 		p.MinBorrowOffsetE8 = v
 	}
+	if reason := m.setBackstop(c, &p); reason != ReasonNone {
+		return reason
+	}
+	if p != m.params {
+		if p.BackstopAccount != m.params.BackstopAccount || !p.BackstopTWAP {
+			m.dropSale()
+		}
+		isWatchChanged := p.NoLiquidation != m.params.NoLiquidation || p.BackstopAccount != m.params.BackstopAccount
+		m.pass.isStale = m.pass.isStale || p.OffsetMode != m.params.OffsetMode // there and back again counts
+		m.params = p
+		m.rebandAll()
+		if isWatchChanged {
+			m.watchAll()
+		}
+	}
+	return ReasonNone
+}
+
+// setBackstop reads what a record says of liquidation and the liquidator.
+func (m *Machine) setBackstop(c *Command, p *Parameters) Reason {
 	if c.Aux&ParamLiquidation != 0 {
 		p.NoLiquidation = c.Aux&ParamLiquidationValue == 0
 	}
@@ -89,14 +117,18 @@ func (m *Machine) setParameters(c *Command) Reason {
 		}
 		p.BackstopAccount = c.Account()
 	}
-	if p != m.params {
-		isWatchChanged := p.NoLiquidation != m.params.NoLiquidation || p.BackstopAccount != m.params.BackstopAccount
-		m.pass.isStale = m.pass.isStale || p.OffsetMode != m.params.OffsetMode // there and back again counts
-		m.params = p
-		m.rebandAll()
-		if isWatchChanged {
-			m.watchAll()
+	if c.Aux&ParamBackstopTWAP != 0 {
+		p.BackstopTWAP = c.Aux&ParamTWAPValue != 0
+	}
+	if c.Aux&ParamBackstopCross != 0 {
+		p.BackstopCrossOnly = c.Aux&ParamCrossValue != 0
+	}
+	if c.Aux&ParamBackstopLimit != 0 {
+		v, ok := rescale(c, 2, 8)
+		if !ok || v < 0 {
+			return m.refuseField(ReasonInvalidAmount, 2)
 		}
+		p.BackstopLimitE8 = v
 	}
 	return ReasonNone
 }

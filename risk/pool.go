@@ -10,6 +10,27 @@ type pool struct {
 	debtIndex   index
 	buffer      i128 // reserve kept from interest, token units
 	accruedMs   int64
+	worth       worth // derived: the last that was asked for
+}
+
+// worth is what a scaled supply comes to at an index. A command asks for that of one balance
+// several times.
+type worth struct {
+	index         index
+	scaled, value i128
+}
+
+// supplyWorth returns the value of a scaled supply above zero, rounded down.
+func (p *pool) supplyWorth(scaled i128) i128 {
+	w := &p.worth
+	if w.scaled != scaled || w.index != p.supplyIndex {
+		v, ok := p.supplyIndex.ValueFloor(scaled)
+		if !ok {
+			panic("risk: BUG: supply value above 128 bits")
+		}
+		*w = worth{index: p.supplyIndex, scaled: scaled, value: v}
+	}
+	return w.value
 }
 
 func newPool(tokenSlot uint32, nowMs int64) pool {
@@ -28,6 +49,9 @@ func (p *pool) sumsOf(t Totals) poolSums {
 	}
 	return poolSums{supply: supply, debt: debt, cash: t.Cash}
 }
+
+// cashOfPool returns a pool's cash over all shards.
+func (m *Machine) cashOfPool(n int16) i128 { return m.own[n].Cash.Add(m.foreign[n].Cash) }
 
 // totalsOf returns a pool's totals over all shards, as of the foreign totals last set.
 func (m *Machine) totalsOf(n int) Totals { return m.own[n].Add(m.foreign[n]) }

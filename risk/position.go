@@ -200,8 +200,11 @@ func (m *Machine) leverageOf(a *account, slot uint16) (leverage uint16, isIsolat
 	if i := m.positions.find(&a.positions, slot); i >= 0 {
 		return m.positions.leverage(i), m.positions.isIsolated(i)
 	}
-	return min(p.maxLeverage(), leverageDefaultMax), p.mode != MarginNormal
+	return p.leverageDefault(), p.mode != MarginNormal
 }
+
+// leverageDefault returns the leverage of an account that has chosen none.
+func (p *perp) leverageDefault() uint16 { return min(p.maxLeverage(), leverageDefaultMax) }
 
 // ensurePosition returns the slab index of an account's position, opening a flat one with
 // the default leverage.

@@ -19,6 +19,7 @@ func (m *Machine) ReadAccount(slot uint32, v *AccountView) bool {
 	m.readCollaterals(a, v)
 	m.readMargin(a, f, &v.Margin)
 	v.Margin.Liquidation = m.liquidationView(slot, a)
+	m.readSale(a, &v.Sale)
 	return true
 }
 

@@ -191,19 +191,28 @@ func priceOf(num i128, slope, size int64, p *perp) Amount {
 
 // ReadActiveAsset fills what an account may trade of a perp (spec 2.1): size by free
 // margin, the far side counting twice the position's margin, bounded by the margin tier;
-// the amount is that of the whole size steps.
+// the amount is that of the whole size steps. An account that nobody opened has leverage and
+// nothing to trade with; false when the perp is not listed.
 func (m *Machine) ReadActiveAsset(slot, perpSlot uint32, v *ActiveAssetView) bool {
 	a, p := m.accountAt(slot), m.perpAt(perpSlot)
-	if a == nil || p == nil {
+	if p == nil {
 		return false
+	}
+	*v = ActiveAssetView{
+		Perp: perpSlot, Leverage: min(p.maxLeverage(), leverageDefaultMax), IsIsolated: p.mode != MarginNormal,
+		MarkPx: exact(fixedpoint.I128(p.mark), p.priceDecimals()), RawUsd: exact(i128{}, 6+p.scale),
+	}
+	v.MarkPx.IsNull = p.mark == 0
+	if a == nil {
+		return true
 	}
 	f := m.evaluate(a)
 	leverage, isIsolated := m.leverageOf(a, uint16(perpSlot))
-	*v = ActiveAssetView{
-		Perp: perpSlot, Leverage: leverage, IsIsolated: isIsolated, MarkPx: exact(fixedpoint.I128(p.mark), p.priceDecimals()),
+	v.Leverage, v.IsIsolated = leverage, isIsolated
+	if i := m.positions.find(&a.positions, uint16(perpSlot)); i >= 0 && m.positions.size[i] != 0 {
+		v.RawUsd = m.readPosition(a, f, i).RawUsd
 	}
 	if p.mark == 0 {
-		v.MarkPx.IsNull = true
 		return true
 	}
 	free, whole := m.freeMargin(a, f, p)

@@ -81,13 +81,14 @@ const (
 	RuleBuffer              // paid by the buffer
 	RuleShared              // borne by those closed against
 	RulePriceBand           // too far from the last price
+	RuleBackstopTWAP        // the liquidator sells what it took over
 	ruleCount
 )
 
 var ruleNames = [ruleCount]string{
 	"none", "initial_margin", "spot_balance", "borrow_capacity", "transfer_margin", "reduce_only", "field",
 	"maintenance_margin", "isolated_maintenance_margin", "portfolio_margin_ratio", "backstop", "partial_borrow",
-	"full_borrow", "negative_equity", "buffer", "shared", "price_band",
+	"full_borrow", "negative_equity", "buffer", "shared", "price_band", "backstop_twap",
 }
 
 // String returns the name of the rule as the HTTP answer shows it.

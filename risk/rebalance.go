@@ -75,47 +75,53 @@ func (m *Machine) wishes(slot uint32, a *account, f *figures, rank uint32, dst [
 			m.balanceFor(a, uint16(q))
 		}
 	}
-	for at := a.orderHead; at != 0; at = m.orders.items[at].next { // so does a token that orders hold
-		if o := &m.orders.items[at]; o.market&SpotBit != 0 && o.isHolding() {
-			if q, _ := m.spotHold(o); m.tokens[q].pool >= 0 {
-				m.balanceFor(a, uint16(q))
-			}
-		}
+	if a.spotCount > 0 {
+		m.openHeld(a)
 	}
 	items := m.balances.of(&a.balances)
 	for i := range items {
 		b := &items[i]
 		if b.key&dexBit == 0 && m.tokens[b.key].pool >= 0 {
-			if r, ok := m.wish(slot, a, f, b, rank); ok {
-				dst = append(dst, r)
+			dst = append(dst, Request{Rank: rank, Account: slot, Token: uint32(b.key)})
+			if !m.wish(a, f, b, &dst[len(dst)-1]) {
+				dst = dst[:len(dst)-1]
 			}
 		}
 	}
 	return dst
 }
 
-// wish builds one pool's request.
-func (m *Machine) wish(slot uint32, a *account, f *figures, b *balance, rank uint32) (Request, bool) {
-	q := uint32(b.key)
+// openHeld gives an account a balance of every token with a pool that its orders hold.
+func (m *Machine) openHeld(a *account) {
+	for at := a.orderHead; at != 0; at = m.orders.items[at].next {
+		if o := &m.orders.items[at]; o.market&SpotBit != 0 && o.isHolding() {
+			if q, _ := m.spotHold(o); m.tokens[q].pool >= 0 {
+				m.balanceFor(a, uint16(q))
+			}
+		}
+	}
+}
+
+// wish fills in one pool's request; false when there is nothing to ask.
+func (m *Machine) wish(a *account, f *figures, b *balance, r *Request) bool {
+	q := r.Token
 	t := &m.tokens[q]
 	need := m.spotHeld(a, q).Add(m.perpNeed(f, q)).Sub(b.cash)
-	r := Request{Rank: rank, Account: slot, Token: q}
-	supplied, debt := m.supplied(b), m.debt(b)
 	switch need.Sign() {
 	case 0:
-		return r, false
+		return false
 	case 1:
-		r.Out, r.Supplied = need, supplied
+		r.Out, r.Supplied = need, m.supplied(b)
 		r.Forced = nonNegative(b.cash.Neg())
 		if t.isBorrowable {
 			_, capacity := m.collateral(a, q)
-			r.BorrowLimit = nonNegative(fixedpoint.MinI128(capacity, t.userBorrowCap).Sub(debt))
+			r.BorrowLimit = nonNegative(fixedpoint.MinI128(capacity, t.userBorrowCap).Sub(m.debt(b)))
 		}
 	default:
-		r.In, r.Debt = need.Neg(), debt
-		r.SupplyLimit = nonNegative(t.userSupplyCap.Sub(supplied))
+		r.In, r.Debt = need.Neg(), m.debt(b)
+		r.SupplyLimit = nonNegative(t.userSupplyCap.Sub(m.supplied(b)))
 	}
-	return r, true
+	return true
 }
 
 // give applies a grant to an account's balance and tells of it.
@@ -198,16 +204,15 @@ func (m *Machine) askPools(slot uint32, a *account, f *figures, isLast bool) (is
 // supply and debt, two divisions of 256 bits, are left at zero. (Own supply that the pool
 // cannot pay out is not replaced by debt.)
 func (m *Machine) sumsFor(r *Request, t *token) poolSums {
-	totals := m.totalsOf(int(t.pool))
 	if r.Supplied.Less(r.Out) || r.Debt.Less(r.In) {
-		return m.pools[t.pool].sumsOf(totals)
+		return m.pools[t.pool].sumsOf(m.totalsOf(int(t.pool)))
 	}
-	return poolSums{cash: totals.Cash}
+	return poolSums{cash: m.cashOfPool(t.pool)}
 }
 
 // settled refreshes derived data of an account that changed and tells its band.
 func (m *Machine) settled(slot uint32, a *account, f *figures) {
-	m.tell(slot, m.statusOf(a, f))
+	m.tell(slot, m.statusOf(a, f), f)
 	m.refreshHot(slot)
 }
 

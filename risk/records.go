@@ -205,7 +205,7 @@ func (m *Machine) recordEvent(e *Event) {
 	default:
 		return
 	}
-	if m.isScratch || !m.owns(e.Account) {
+	if m.isScratch || !m.owns(e.Account) || e.Rule == RuleBackstopTWAP {
 		return
 	}
 	x := m.record(e.Account, kind)

@@ -50,7 +50,7 @@ func (m *Machine) RestoreAccounts(b []byte) error {
 	for len(b) > 0 {
 		head := scanner{b: b}
 		length, version := head.head()
-		if version != recordVersion && !head.isBad {
+		if (version < recordVersion || version > recordVersionSale) && !head.isBad {
 			return errVersion
 		}
 		if head.isBad || length > len(head.b) {
@@ -65,7 +65,7 @@ func (m *Machine) RestoreAccounts(b []byte) error {
 		case !m.owns(uint32(slot)):
 			continue
 		}
-		if err := m.restoreAccount(&s, uint32(slot)); err != nil {
+		if err := m.restoreAccount(&s, uint32(slot), version); err != nil {
 			return err
 		}
 	}
@@ -113,7 +113,7 @@ func (m *Machine) FinishRestore() error {
 }
 
 // restoreAccount reads one account of this shard.
-func (m *Machine) restoreAccount(s *scanner, slot uint32) error {
+func (m *Machine) restoreAccount(s *scanner, slot uint32, version byte) error {
 	local := slot / m.cfg.Shards
 	a := &m.accounts[local]
 	if a.flags&accountOpen != 0 {
@@ -140,6 +140,9 @@ func (m *Machine) restoreAccount(s *scanner, slot uint32) error {
 			decidedAs: status(s.byte()), isTold: s.bool(), isOver: s.bool(),
 		})
 		a.liquidation = uint32(len(m.liquidations))
+	}
+	if version == recordVersionSale {
+		m.restoreSale(s, slot)
 	}
 	if err := s.close(); err != nil {
 		return err

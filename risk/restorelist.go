@@ -45,6 +45,10 @@ func (m *Machine) RestoreShared(b []byte) error {
 		m.restoreGuards(&s)
 		m.restorePast(&s)
 	}
+	if b[5] >= sharedVersion {
+		m.params.BackstopTWAP, m.params.BackstopCrossOnly = s.bool(), s.bool()
+		m.params.BackstopLimitE8 = s.within(0, 1<<63-1)
+	}
 	if err := s.close(); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const (
 	seedParameters
 	seedClient
 	seedLiquidation
+	seedSale
 )
 
 func (m *Machine) hashListings() fixedpoint.Hash128 {
@@ -64,11 +65,15 @@ func (m *Machine) hashListings() fixedpoint.Hash128 {
 	}
 	mix := fixedpoint.NewMixer(seedParameters)
 	mix.U64(uint64(m.params.OffsetMode) | uint64(m.params.OrderMarginBasis)<<8 | bit(m.params.HLCompat)<<16 |
-		bit(m.params.RebalanceHourly)<<17 | bit(m.haltAll)<<18 | bit(m.params.NoLiquidation)<<19)
+		bit(m.params.RebalanceHourly)<<17 | bit(m.haltAll)<<18 | bit(m.params.NoLiquidation)<<19 | bit(m.params.BackstopTWAP)<<20 |
+		bit(m.params.BackstopCrossOnly)<<21)
 	mix.U64(uint64(m.params.MaxClockStepMs))
 	mix.U64(uint64(m.params.MinBorrowOffsetE8))
 	if m.params.BackstopAccount != NoAccount {
 		mix.U64(uint64(m.params.BackstopAccount))
+	}
+	if m.params.BackstopLimitE8 != 0 {
+		mix.U64(uint64(m.params.BackstopLimitE8))
 	}
 	return h.Add(mix.Sum())
 }
@@ -159,6 +164,9 @@ func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
 		p.add(2, uint64(l.nextMs), uint64(l.decidedAs)|bit(l.isTold)<<8|bit(l.isOver)<<9)
 		p.add(3, uint64(l.sinceMs), 0)
 		h = h.Add(p.sum(seedLiquidation))
+	}
+	if s := m.saleOf(a); s != nil {
+		h = h.Add(s.mix(m, a.nameHash))
 	}
 	for i := a.positions.start; i < a.positions.start+uint32(a.positions.count); i++ {
 		t, key := &m.positions.terms[i], m.positions.perp[i]

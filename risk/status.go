@@ -78,6 +78,9 @@ func (m *Machine) statusOf(a *account, f *figures) status {
 // lendingOf returns the lending state of decision 8.18, over all debts in US dollars at the
 // numeraire's units.
 func (m *Machine) lendingOf(a *account) LendingHealth {
+	if !m.owesLent(a) {
+		return LendingHealthy
+	}
 	s := m.lendingSums(a)
 	return s.health()
 }
@@ -87,14 +90,10 @@ func (m *Machine) lendingOf(a *account) LendingHealth {
 type lendingSums struct{ debt, capacity, partial, full i128 }
 
 func (m *Machine) lendingSums(a *account) (s lendingSums) {
-	items := m.balances.of(&a.balances)
-	owes := false
-	for i := range items {
-		owes = owes || items[i].lend.Sign() < 0
-	}
-	if !owes {
+	if !m.owesLent(a) {
 		return s
 	}
+	items := m.balances.of(&a.balances)
 	for i := range items {
 		b := &items[i]
 		if b.key&dexBit != 0 {
@@ -110,6 +109,17 @@ func (m *Machine) lendingSums(a *account) (s lendingSums) {
 		}
 	}
 	return s
+}
+
+// owesLent reports a debt to a pool.
+func (m *Machine) owesLent(a *account) bool {
+	items := m.balances.of(&a.balances)
+	for i := range items {
+		if items[i].lend.Sign() < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *lendingSums) health() LendingHealth {

@@ -111,6 +111,8 @@ type Nearest struct {
 	Account  uint32
 	Health   Health
 	RatioE10 fixedpoint.Int128
+	Equity   fixedpoint.Int128 // in units of the numeraire, as in TotalsView
+	Notional fixedpoint.Int128
 }
 
 // ReadNearest appends this shard's accounts with the highest margin ratio, worst first, all
@@ -123,7 +125,9 @@ func (m *Machine) ReadNearest(limit int, dst []Nearest) []Nearest {
 			continue
 		}
 		f := m.evaluate(a)
+		g := m.gauge(a, f)
 		n := Nearest{
+			Equity: g.equity, Notional: g.notional,
 			Account: uint32(local)*m.cfg.Shards + m.cfg.Shard, Health: m.healthOf(a, f),
 			RatioE10: fixedpoint.MinI128(m.accountRatio(a, f), fixedpoint.I128(nearestInfinite)),
 		}

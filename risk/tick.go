@@ -59,6 +59,7 @@ func (m *Machine) heldDecimals(c *Command, i int) uint8 {
 
 // setPrices writes a tick that pricesVerdict passed, and wakes those whose bound it passes.
 func (m *Machine) setPrices(group []Command) {
+	m.movedPrices = m.movedPrices[:0]
 	for g := range group {
 		c := &group[g]
 		for i := range int(c.Mode) {
@@ -81,6 +82,7 @@ func (m *Machine) setPrice(kind PriceKind, slot uint32, v int64) {
 		if p.movedSeq != m.seq {
 			p.markBefore, p.movedSeq = p.mark, m.seq
 		}
+		m.movedPrices = append(m.movedPrices, movedPrice{slot, p.mark})
 		isFirst := p.mark == 0
 		p.mark, p.markTimeMs = v, m.timeMs
 		if isFirst {
@@ -117,7 +119,9 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	requests := m.wishBuf[:0]
 	if m.mustSweep() {
 		b.stats.Sweeps++
-		m.wishBuf = m.appendDue(m.passTick(requests))
+		requests = m.passTick(requests)
+		m.tellBefore()
+		m.wishBuf = m.appendDue(requests)
 		b.credit = len(m.hot)/sweptPerBand + m.pass.looks/looksPerBand
 		return m.wishBuf
 	}
@@ -134,6 +138,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	}
 	b.stats.Woken += uint64(len(awake))
 	b.credit = len(awake)
+	m.tellBefore()
 	m.wishBuf = m.appendDue(requests)
 	return m.wishBuf
 }
@@ -148,7 +153,7 @@ func (m *Machine) look(local uint32, requests []Request) []Request {
 	}
 	if s, ok := m.quickStatus(local, h); ok {
 		if s != h.status() {
-			m.tell(slot, s)
+			m.tell(slot, s, nil)
 		}
 		return requests
 	}
@@ -162,7 +167,7 @@ func (m *Machine) look(local uint32, requests []Request) []Request {
 		m.join(slot)
 		return requests
 	}
-	m.tell(slot, s)
+	m.tell(slot, s, f)
 	return requests
 }
 

@@ -7,6 +7,9 @@ const (
 	TotalsLargest   = 10   // largest holders named per market
 	TotalsDistances = 100  // one-percent steps of distance from the line
 	NearestMax      = 1000 // accounts nearest to their line that one pass can name
+
+	HeatUnexposed = TotalsDistances     // in a row of Heat: no cross requirement
+	HeatBeyond    = TotalsDistances + 1 // past the line
 )
 
 // TotalsView is what a pass over all accounts gives, as of one Seq: of one shard, or of
@@ -31,6 +34,9 @@ type TotalsView struct {
 	Distances [TotalsDistances]Exposure // [n]: at least n %, less than n+1 % away from the line
 	Beyond    Exposure                  // past it
 	Unexposed Exposure                  // no cross requirement
+	// Heat is the same by health; its last two steps are HeatUnexposed and HeatBeyond.
+	Heat   [HealthCount][TotalsDistances + 2]Exposure
+	WhatIf *WhatIf // of a pass under a shock, or nil
 
 	Tokens  []TokenTotals  // by slot
 	Markets []MarketTotals // by perp slot
@@ -48,9 +54,12 @@ type Exposure struct {
 	Notional fixedpoint.Int128
 }
 
-func (x *Exposure) add(o Exposure) {
-	x.Accounts, x.Notional = x.Accounts+o.Accounts, x.Notional.Add(o.Notional)
+// Add returns the sum of two.
+func (x Exposure) Add(o Exposure) Exposure {
+	return Exposure{Accounts: x.Accounts + o.Accounts, Notional: x.Notional.Add(o.Notional)}
 }
+
+func (x *Exposure) add(o Exposure) { *x = x.Add(o) }
 
 // TokenTotals is where a token's units stand, and where they came from (ruling 14).
 type TokenTotals struct {
@@ -182,6 +191,14 @@ func (v *TotalsView) Add(o *TotalsView) {
 	}
 	v.Beyond.add(o.Beyond)
 	v.Unexposed.add(o.Unexposed)
+	for i := range v.Heat {
+		for n := range v.Heat[i] {
+			v.Heat[i][n].add(o.Heat[i][n])
+		}
+	}
+	if v.WhatIf != nil {
+		v.WhatIf.add(o.WhatIf)
+	}
 	for i := range v.Tokens {
 		v.Tokens[i].add(&o.Tokens[i])
 	}

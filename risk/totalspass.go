@@ -10,6 +10,8 @@ type counting struct {
 	world     world       // as of BeginTotals
 	fig       figures     // scratch apart from the machine's, which a touch must leave alone
 	near      int         // no account further than this can be among the nearest
+	isShocked bool        // accounts are counted under a shock as well
+	shocked   world       // then: as of BeginTotals but for prices
 }
 
 // BeginTotals says that the totals as of now are wanted in v, with the accounts nearest to
@@ -24,7 +26,7 @@ func (m *Machine) BeginTotals(v *TotalsView, nearest int) {
 	}
 	c := &m.counting
 	c.world.freeze(m)
-	c.isRunning, c.at, c.view, c.near = true, 0, v, TotalsDistances
+	c.isRunning, c.isShocked, c.at, c.view, c.near = true, false, 0, v, TotalsDistances
 	m.track.quiet ^= accountCounted // no account has this value: all are to be counted
 	*v = TotalsView{
 		Seq: m.seq, TimeMs: m.timeMs, Decimals: m.tokens[m.numeraire].wei, NearestLimit: nearest,
@@ -71,6 +73,9 @@ func (m *Machine) TotalsStep(accounts int) bool {
 	}
 	m.exchange(&c.world)
 	looks := accounts * looksPerAccount
+	if c.isShocked {
+		accounts = max(1, accounts/2) // each is valued twice
+	}
 	for ; c.at < len(m.accounts) && accounts > 0 && looks > 0; c.at++ {
 		looks--
 		a := &m.accounts[c.at]
@@ -118,6 +123,16 @@ func (m *Machine) count(local uint32, a *account) {
 	open := m.countPositions(v, slot, a)
 	v.Positions += uint64(open)
 	exposure := Exposure{Accounts: 1, Notional: g.notional}
+	row := &v.Heat[s.health()]
+	switch {
+	case g.distance < 0:
+		row[HeatBeyond].add(exposure)
+	default:
+		row[g.distance].add(exposure)
+	}
+	if c.isShocked {
+		m.countShocked(slot, a, s.health(), g.notional)
+	}
 	switch {
 	case g.distance < 0:
 		v.Beyond.add(exposure)
@@ -129,7 +144,9 @@ func (m *Machine) count(local uint32, a *account) {
 	if v.NearestLimit == 0 || g.distance > c.near || open == 0 && m.isIdle(a) {
 		return
 	}
-	if v.nearer(&Nearest{Account: slot, Health: s.health(), RatioE10: g.ratioE10()}) && len(v.Nearest) == v.NearestLimit {
+	if v.nearer(&Nearest{
+		Account: slot, Health: s.health(), RatioE10: g.ratioE10(), Equity: g.equity, Notional: g.notional,
+	}) && len(v.Nearest) == v.NearestLimit {
 		root := distance(v.Nearest[0].RatioE10, fixedpoint.I128(ratioOne))
 		c.near = min(root+1, TotalsDistances) // a rounded ratio may lie one step off
 	}

@@ -23,6 +23,7 @@ type AccountView struct {
 	Positions   []PositionView   // by dex slot, then perp slot; size zero is a leverage setting only
 	Orders      []OrderView      // in order of placement
 	Collaterals []CollateralView // portfolio accounts, by token slot
+	Sale        SaleView         // of the liquidator
 }
 
 // MarginView carries the figures of GET /v1/accounts/{account}/margin for the settlement
@@ -148,6 +149,7 @@ type ActiveAssetView struct {
 	Leverage         uint16
 	IsIsolated       bool
 	MarkPx           Amount
+	RawUsd           Amount // of an isolated position, or zero
 	MaxTradeSizes    [2]Amount
 	AvailableToTrade [2]Amount
 }

@@ -88,6 +88,10 @@ func (s *Scratch) copyAccount(m *Machine, a *account, withOrders orderCopy) {
 	if l := m.recordOf(a); l != nil {
 		w.liquidations, c.liquidation = append(w.liquidations, *l), 1
 	}
+	w.sale.rows = w.sale.rows[:0]
+	if x := m.saleOf(a); x != nil {
+		w.sale = sale{account: x.account, number: x.number, rows: append(w.sale.rows, x.rows...)}
+	}
 	w.track.dirty = append(w.track.dirty[:0], 0)
 	if n := int(a.positions.count); a.positions.start != 0 {
 		start := w.positions.alloc(a.positions.class)
@@ -105,7 +109,7 @@ func (s *Scratch) copyAccount(m *Machine, a *account, withOrders orderCopy) {
 			items[i].bounds = balanceBounds{}
 		}
 	}
-	c.orderHead, c.orderTail, c.orderCount = 0, 0, 0
+	c.orderHead, c.orderTail, c.orderCount, c.spotCount = 0, 0, 0, 0
 	if withOrders {
 		for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
 			o := m.orders.items[slot]

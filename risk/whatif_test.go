@@ -17,7 +17,7 @@ import (
 var scratchFields = map[string][]string{
 	"copied in Scratch.enter": {
 		"cfg", "seq", "timeMs", "haltAll", "params", "numeraire", "tokenCount", "perpCount", "spotCount", "accountCount",
-		"passTerms", "pools", "own", "foreign", "hot", "accounts", "positions", "balances", "orders", "liquidations",
+		"passTerms", "pools", "own", "foreign", "hot", "accounts", "positions", "balances", "orders", "liquidations", "sale",
 	},
 	"shared, and saved before it is written":         {"perps", "hotPerps", "spots"},
 	"shared, and copied before it is written":        {"tokens", "firstFed", "isRepriceDue"},
@@ -26,7 +26,7 @@ var scratchFields = map[string][]string{
 		"lent", "fixedE12", "pass", "base", "sums", "ledgers", "track", "counting", "events", "eventSpare", "changed", "changedBits", "answer", "fig", "wishBuf",
 		"grantBuf", "joined", "sweptE12", "sweepSubUnit", "bands", "corner", "isTick", "isRestoring", "noBalance", "isScratch", "staleCount", "past",
 		"fixedE12", "pass", "round", "askBuf", "heldBuf", "deficits", "needs", "shares", "ranking", "isExhausted",
-		"bookBuf", "takenBuf", "owedBuf", "broken", "queues", "queued", "rankBuf", "rankOf",
+		"bookBuf", "takenBuf", "owedBuf", "broken", "queues", "queued", "rankBuf", "rankOf", "movedPrices",
 	},
 }
 

@@ -34,6 +34,7 @@ var ErrTotalsTimeout = errors.New("engine: the pass over all accounts was not ov
 // totalsPass is one pass and all who wait for it.
 type totalsPass struct {
 	nearest int               // most that any of its callers asked for; fixed when it begins
+	shock   *risk.Shock       // that it values accounts under as well, or nil; fixed when it begins
 	views   []risk.TotalsView // by shard; each shard's own until counted
 	left    atomic.Int32      // shards that are not done
 	counted chan struct{}     // closed by the shard that is last
@@ -56,8 +57,18 @@ func newTotalsDesk() totalsDesk { return totalsDesk{lock: make(chan struct{}, 1)
 
 // join returns the pass that waits, for one more caller; it is his to lead if he made it.
 func (d *totalsDesk) join(nearest, shards int) (p *totalsPass, isLeader bool) {
+	p, isLeader, _ = d.joinShocked(nearest, shards, nil)
+	return p, isLeader
+}
+
+// joinShocked is join for a caller who wants a shock, if not nil. A pass takes one: while the
+// one that waits has another, that is returned, and it is not joined.
+func (d *totalsDesk) joinShocked(nearest, shards int, shock *risk.Shock) (p *totalsPass, isLeader, isJoined bool) {
 	d.lock <- struct{}{}
 	defer func() { <-d.lock }()
+	if p = d.waiting; p != nil && shock != nil && p.shock != nil && *p.shock != *shock {
+		return p, false, false
+	}
 	if isLeader = d.waiting == nil; isLeader {
 		d.waiting = &totalsPass{
 			views: make([]risk.TotalsView, shards), counted: make(chan struct{}), done: make(chan struct{}),
@@ -65,7 +76,10 @@ func (d *totalsDesk) join(nearest, shards int) (p *totalsPass, isLeader bool) {
 		d.waiting.left.Store(int32(shards)) //nolint:gosec // at most shardsMax
 	}
 	d.waiting.nearest = max(d.waiting.nearest, nearest)
-	return d.waiting, isLeader
+	if shock != nil {
+		d.waiting.shock = shock
+	}
+	return d.waiting, isLeader, true
 }
 
 // before returns the pass that must be over before the one that waits.
@@ -96,6 +110,27 @@ func (d *totalsDesk) turn(p *totalsPass, isUnderWay bool) {
 func (e *Engine) Totals(nearest int) (view *risk.TotalsView, seq uint64, err error) {
 	nearest = max(0, min(nearest, risk.NearestMax))
 	p, isLeader := e.totals.join(nearest, len(e.shards))
+	return e.takePass(p, isLeader)
+}
+
+// shocksMax is how many passes under other shocks a caller lets go before.
+const shocksMax = 4
+
+// WhatIf is Totals by a pass that values every account under a shock as well: the view has
+// what it found (risk.WhatIf). Callers with the same shock share a pass, others take turns.
+func (e *Engine) WhatIf(shock risk.Shock) (view *risk.TotalsView, seq uint64, err error) {
+	for range shocksMax {
+		p, isLeader, isJoined := e.totals.joinShocked(0, len(e.shards), &shock)
+		if isJoined {
+			return e.takePass(p, isLeader)
+		}
+		<-p.done
+	}
+	return nil, 0, ErrBusy
+}
+
+// takePass leads a pass that is the caller's to lead, and waits for it.
+func (e *Engine) takePass(p *totalsPass, isLeader bool) (view *risk.TotalsView, seq uint64, err error) {
 	if isLeader {
 		p.err = e.lead(p)
 		close(p.done)
@@ -178,7 +213,11 @@ func (s *shard) beginTotals(p *totalsPass) {
 		p.finish()
 		return
 	}
-	s.real.BeginTotals(&p.views[s.index], p.nearest)
+	if p.shock != nil {
+		s.real.BeginWhatIf(&p.views[s.index], p.nearest, *p.shock)
+	} else {
+		s.real.BeginTotals(&p.views[s.index], p.nearest)
+	}
 	s.totals = p
 }
 

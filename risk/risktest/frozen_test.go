@@ -272,6 +272,12 @@ func (f *frozen) judge(events []risk.Event, now int64) error {
 				return fmt.Errorf("account %d is closed on the price of perp %d of %d ms ago", e.Account, q.slot, now-f.timeMs[q])
 			}
 		case risk.EventLiquidationStarted, risk.EventLiquidationOrder, risk.EventBackstopTakeover, risk.EventLossCovered:
+			if e.Rule == risk.RuleBackstopTWAP { // reads the price of what is sold alone
+				if q := soldAt(e.Market); f.isStale(q, now) {
+					return fmt.Errorf("what was taken over is sold on price %v of %d ms ago", q, now-f.timeMs[q])
+				}
+				continue
+			}
 			*f.liquidated++
 			v := f.before[e.Account]
 			if v == nil || e.Rule == risk.RuleShared {
@@ -290,6 +296,14 @@ func (f *frozen) judge(events []risk.Event, now int64) error {
 		}
 	}
 	return nil
+}
+
+// soldAt returns the price that a sale on a market reads.
+func soldAt(market uint32) quoted {
+	if market&risk.SpotBit != 0 {
+		return quoted{risk.PriceTokenOracle, universeSpots[market&^risk.SpotBit].base}
+	}
+	return quoted{risk.PriceMark, market}
 }
 
 func (f *frozen) views() map[uint32]*risk.AccountView {

@@ -35,6 +35,7 @@ type Generator struct {
 	queued     [][]risk.Command
 	orderID    uint64
 	timeMs     int64
+	fills      int
 }
 
 // madeOrder is an order that was asked for.
@@ -78,7 +79,12 @@ func (g *Generator) Listings() [][]risk.Command {
 	open := risk.Command{Kind: risk.KindOpenAccount, Mode: uint8(risk.ModePortfolio)}
 	open.SetName([]byte("liquidator"))
 	open.Ref = [4]uint32{g.opts.Accounts, risk.NoAccount, 0, 0}
-	set.Aux |= risk.ParamBackstopAccount
+	set.Aux |= risk.ParamBackstopAccount | risk.ParamBackstopTWAP | risk.ParamTWAPValue
+	set.Aux |= risk.ParamBackstopCross | risk.ParamCrossValue
+	if g.capPercent == 10 {
+		set.Aux |= risk.ParamBackstopLimit
+		set.SetNum(2, 20_000, 0)
+	}
 	set.Ref[risk.RefAccount] = g.opts.Accounts
 	return append(groups, []risk.Command{open}, []risk.Command{set})
 }

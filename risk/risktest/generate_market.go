@@ -156,6 +156,9 @@ func (g *Generator) trigger() []risk.Command {
 func (g *Generator) fill() []risk.Command {
 	account, market := g.account(), g.market()
 	id, at := g.named(risk.KindFill)
+	if g.fills++; g.opts.Liquidation && !g.opts.NoBackstop && g.fills%6 == 0 {
+		account = g.opts.Accounts // the liquidator, who sells what it took, or anything
+	}
 	isOrder := g.r.IntN(3) == 0 && len(g.orders) > 0
 	if isOrder {
 		account, market = id.Account(), at

@@ -13,32 +13,33 @@ import (
 // scenarioCommands are the commands of a story, by their first word. Names stand for slots, a
 // size bears its sign, an amount may have commas and end in k or M.
 var scenarioCommands = map[string]func(*scenario, []string){
-	"list":      (*scenario).list,      // list usual | token BTC key=value... | perp BTC key=value...
-	"quiet":     (*scenario).quieten,   // everyday lending is not told from here on
-	"open":      (*scenario).open,      // open alice portfolio|unified|standard
-	"set":       (*scenario).set,       // set liquidator alice|none, set offset none|add|floor, set liquidation on|off
-	"deposit":   (*scenario).money,     // deposit alice 1,000 USDC [dex xyz]
-	"withdraw":  (*scenario).money,     // the same
-	"supply":    (*scenario).money,     // and these four
-	"unsupply":  (*scenario).money,     //
-	"borrow":    (*scenario).money,     //
-	"repay":     (*scenario).money,     //
-	"leverage":  (*scenario).leverage,  // leverage alice BTC 10 [isolated]
-	"margin":    (*scenario).margin,    // margin alice BTC +100
-	"fill":      (*scenario).fill,      // fill alice BTC +1 @ 100000
-	"trade":     (*scenario).trade,     // trade alice BTC +1 @ 100000 with bob
-	"order":     (*scenario).order,     // order alice BTC -1 @ 100000 [reduce-only]
-	"price":     (*scenario).price,     // price BTC 90000 HYPE 40: marks, oracles and token prices of that name
-	"mark":      (*scenario).price,     // mark BTC 90000: marks only
-	"oracle":    (*scenario).price,     // oracle BTC 90000: token prices only
-	"clock":     (*scenario).clock,     // clock +3s
-	"funding":   (*scenario).funding,   // funding BTC 0.001
-	"answer":    (*scenario).answer,    // answer alice [50%] [@ price]: the book fills what a liquidation asks for
-	"show":      (*scenario).shows,     // show alice bob
-	"pool":      (*scenario).pools,     // pool USDC
-	"ledger":    (*scenario).ledgers,   // ledger
-	"forget":    (*scenario).forget,    // forget alice: orders nobody will answer
-	"liquidate": (*scenario).liquidate, // liquidate alice BTC -1 @ 100000 of 17: a fill flagged so
+	"list":      (*scenario).list,        // list usual | token BTC key=value... | perp BTC key=value...
+	"quiet":     (*scenario).quieten,     // everyday lending is not told from here on
+	"figures":   (*scenario).withFigures, // changes of health are told with figures from here on
+	"open":      (*scenario).open,        // open alice portfolio|unified|standard
+	"set":       (*scenario).set,         // set liquidator alice|none, set offset none|add|floor, set liquidation|sale|cross-only on|off, set limit 50k
+	"deposit":   (*scenario).money,       // deposit alice 1,000 USDC [dex xyz]
+	"withdraw":  (*scenario).money,       // the same
+	"supply":    (*scenario).money,       // and these four
+	"unsupply":  (*scenario).money,       //
+	"borrow":    (*scenario).money,       //
+	"repay":     (*scenario).money,       //
+	"leverage":  (*scenario).leverage,    // leverage alice BTC 10 [isolated]
+	"margin":    (*scenario).margin,      // margin alice BTC +100
+	"fill":      (*scenario).fill,        // fill alice BTC +1 @ 100000
+	"trade":     (*scenario).trade,       // trade alice BTC +1 @ 100000 with bob
+	"order":     (*scenario).order,       // order alice BTC -1 @ 100000 [reduce-only]
+	"price":     (*scenario).price,       // price BTC 90000 HYPE 40: marks, oracles and token prices of that name
+	"mark":      (*scenario).price,       // mark BTC 90000: marks only
+	"oracle":    (*scenario).price,       // oracle BTC 90000: token prices only
+	"clock":     (*scenario).clock,       // clock +3s
+	"funding":   (*scenario).funding,     // funding BTC 0.001
+	"answer":    (*scenario).answer,      // answer alice [50%] [@ price]: the book fills what a liquidation asks for
+	"show":      (*scenario).shows,       // show alice bob
+	"pool":      (*scenario).pools,       // pool USDC
+	"ledger":    (*scenario).ledgers,     // ledger
+	"forget":    (*scenario).forget,      // forget alice: orders nobody will answer
+	"liquidate": (*scenario).liquidate,   // liquidate alice BTC -1 @ 100000 of 17: a fill flagged so
 }
 
 func (s *scenario) command(words []string) {
@@ -94,6 +95,8 @@ func (s *scenario) signed(c *risk.Command, text string) {
 
 func (s *scenario) quieten([]string) { s.quiet = true }
 
+func (s *scenario) withFigures([]string) { s.figures = true }
+
 func (s *scenario) open(w []string) {
 	mode := map[string]risk.Mode{"standard": risk.ModeStandard, "unified": risk.ModeUnified, "portfolio": risk.ModePortfolio}[w[2]]
 	s.names.accounts = append(s.names.accounts, w[1])
@@ -118,6 +121,19 @@ func (s *scenario) set(w []string) {
 		if w[2] == "on" {
 			c.Aux |= risk.ParamLiquidationValue
 		}
+	case "sale":
+		c.Aux = risk.ParamBackstopTWAP
+		if w[2] == "on" {
+			c.Aux |= risk.ParamTWAPValue
+		}
+	case "cross-only":
+		c.Aux = risk.ParamBackstopCross
+		if w[2] == "on" {
+			c.Aux |= risk.ParamCrossValue
+		}
+	case "limit":
+		c.Aux = risk.ParamBackstopLimit
+		s.number(&c, 2, w[2])
 	default:
 		panic("no such parameter")
 	}
@@ -310,7 +326,7 @@ func (s *scenario) answer(w []string) {
 			size = -size
 			c.Flags |= risk.FlagSell
 		}
-		c.SetNum(0, size, universeOf(s, o.perp))
+		c.SetNum(0, size, o.decimals)
 		if price == "" {
 			s.number(&c, 1, s.marks[s.names.perps[o.perp]])
 		} else {

@@ -84,11 +84,12 @@ type scenario struct {
 	names struct {
 		accounts, tokens, perps, dexes, spots []string
 	}
-	timeMs int64
-	orders []standing // what liquidations have asked for and nobody answered
-	marks  map[string]string
-	out    strings.Builder
-	quiet  bool // lending of everyday business is not told
+	timeMs  int64
+	orders  []standing // what liquidations have asked for and nobody answered
+	marks   map[string]string
+	out     strings.Builder
+	quiet   bool // lending of everyday business is not told
+	figures bool // health_changed is told with its figures
 }
 
 // standing is an order of a liquidation.
@@ -96,6 +97,7 @@ type standing struct {
 	account, perp uint32
 	number        uint64
 	size          int64
+	decimals      uint8
 }
 
 func newScenario(t *testing.T) *scenario {
@@ -204,7 +206,7 @@ func (s *scenario) note(e *risk.Event) {
 			return o.account == e.Account && o.perp == e.Market
 		})
 		size, _ := e.Amount.Int64()
-		s.orders = append(s.orders, standing{account: e.Account, perp: e.Market, number: e.OrderLo, size: size})
+		s.orders = append(s.orders, standing{account: e.Account, perp: e.Market, number: e.OrderLo, size: size, decimals: e.Decimals})
 	case risk.EventLiquidationEnded:
 		s.orders = slices.DeleteFunc(s.orders, func(o standing) bool { return o.account == e.Account })
 	}

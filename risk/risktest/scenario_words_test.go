@@ -17,7 +17,7 @@ func (s *scenario) words(e *risk.Event) string {
 	case risk.EventResult:
 		return s.answerWords(e)
 	case risk.EventHealthChanged:
-		return fmt.Sprintf("%s is %v (was %v)", who, e.To, e.From)
+		return fmt.Sprintf("%s is %v (was %v)%s", who, e.To, e.From, s.figureWords(e))
 	case risk.EventLendingHealthChanged:
 		return fmt.Sprintf("%s: borrows are %s (were %s)", who, lendingNames[e.ToLending], lendingNames[e.FromLending])
 	case risk.EventBorrowed, risk.EventRepaid, risk.EventSupplied, risk.EventUnsupplied:
@@ -43,6 +43,10 @@ func (s *scenario) liquidationWords(e *risk.Event, who string, amount, second fu
 	case risk.EventLiquidationStep:
 		return fmt.Sprintf("%s: %s%s: %s against %s", who, s.of(e.Market), ruleWords(e.Rule), amount(), second())
 	case risk.EventLiquidationOrder:
+		if e.Rule == risk.RuleBackstopTWAP {
+			left := risk.Amount{V: fixedpoint.I128(int64(e.OrderHi)), Decimals: e.Decimals}
+			return fmt.Sprintf("%s: to sell: %s %s of %s", who, s.size(e), s.market(e.Market), grouped(left))
+		}
 		return fmt.Sprintf("%s: to the book: %s %s", who, s.size(e), s.market(e.Market))
 	case risk.EventLiquidationEnded:
 		return fmt.Sprintf("%s: liquidation ends", who)
@@ -94,6 +98,29 @@ func ruleWords(r risk.Rule) string {
 	default:
 		return r.String()
 	}
+}
+
+// figureWords tells the figures of a health_changed event, in stories that ask for them.
+func (s *scenario) figureWords(e *risk.Event) string {
+	if !s.figures {
+		return ""
+	}
+	ratio := func(r risk.Amount) string {
+		if r.IsNull {
+			return "infinite"
+		}
+		return grouped(r)
+	}
+	of := ""
+	if e.Market != risk.NoSlot {
+		of = s.market(e.Market) + " isolated, "
+	}
+	text := fmt.Sprintf(": %srequirement %s, value %s %s, ratio %s", of, grouped(risk.Amount{V: e.Amount2, Decimals: e.Decimals}),
+		grouped(risk.Amount{V: e.Amount, Decimals: e.Decimals}), s.token(e.Token), ratio(risk.RatioOf(e.Amount2, e.Amount)))
+	if before, isThere := e.RatioBefore(); isThere {
+		text += " (was " + ratio(before) + ")"
+	}
+	return text
 }
 
 // answerWords tells an answer only where it refuses or adds something.
