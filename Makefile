@@ -17,7 +17,7 @@ LARGE    ?=
 SHORT_ROWS = ^Benchmark(OrderCheck|Fill|Tick|DecodeOrder|EncodeAccount|RingHop)$$/^(mode=.*|text=compact|ring=spsc)$$/^(accounts=10000?|ref=fastjson_parse|batch=32)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help check format format-check vet lint arch invariants test race sim crash soak fuzz bench bench-compare bench-compare-short bench-results run build clean
+.PHONY: help check format format-check vet lint arch invariants test race sim crash soak fuzz clients bench bench-compare bench-compare-short bench-results run build clean
 
 help: ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 30
@@ -45,8 +45,17 @@ lint: ## the linters of .golangci.yml (built once: about a minute and a half on 
 arch: ## the house rules of arch_test.go
 	$(GO) test .
 
-test: ## all tests
+test: clients ## all tests; those with the venue's SDK need npm, those with a browser chromium
 	$(GO) test ./...
+
+# What others' clients need, as package-lock.json pins it; without npm their tests say so and are skipped.
+CLIENTS = internal/clienttest/node_modules/.package-lock.json
+clients: $(CLIENTS) ## the venue's SDK and what checks it
+
+$(CLIENTS): internal/clienttest/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then \
+		npm ci --prefix internal/clienttest --ignore-scripts --no-audit --no-fund --loglevel=error && touch $(CLIENTS); \
+	else echo "npm is missing: tests with the venue's SDK are skipped"; fi
 
 invariants: ## the core and the pipeline with costly assertions on
 	PLIMSOLL_SIM_SEEDS=500 $(GO) test -tags invariants ./risk/... ./internal/engine

@@ -177,7 +177,7 @@ type Trigger struct {
 	TPSL     string `json:"tpsl"` // "tp" or "sl"
 }
 
-// Liquidation is what a Fill was sent for: the number that liquidation_order carries, and the
+// Liquidation is what a Fill or a side of a Trade was sent for: the number that liquidation_order carries, and the
 // method, "market" or "backstop".
 type Liquidation struct {
 	ID     string `json:"id"`
@@ -189,6 +189,8 @@ type TradeSide struct {
 	Account string `json:"account"`
 	OrderID string `json:"order_id,omitempty"`
 	Fee     string `json:"fee,omitempty"`
+
+	Liquidation *Liquidation `json:"liquidation,omitempty"` // that asked for it
 }
 
 // Type returns "open_account".

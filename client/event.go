@@ -81,13 +81,17 @@ type Event struct {
 	OrderID string `json:"order_id"`
 	Reason  string `json:"reason"`
 
-	Liquidation string `json:"liquidation"` // its number: liquidation_*, backstop_takeover
-	Price       string `json:"price"`       // at which a position changed hands: backstop_takeover, adl
-	MarkPrice   string `json:"mark_price"`  // liquidation_order
+	Liquidation string `json:"liquidation"`  // its number: liquidation_*, backstop_takeover
+	Price       string `json:"price"`        // at which a position changed hands: backstop_takeover, adl
+	MarkPrice   string `json:"mark_price"`   // liquidation_order
+	OraclePrice string `json:"oracle_price"` // the same on a spot market
+	Left        string `json:"left"`         // liquidation_order of the backstop account: what it still is to sell, this included
 	Value       string `json:"liquidation_value"`
 	Requirement string `json:"requirement"`
-	Loss        string `json:"loss"`    // loss_covered: all of it; Amount is the part covered
-	Against     string `json:"against"` // adl, loss_covered that is shared: the account whose loss it is
+	Ratio       string `json:"ratio"`        // of health_changed: requirement by value; empty when infinite
+	RatioBefore string `json:"ratio_before"` // the same at the prices before the tick
+	Loss        string `json:"loss"`         // loss_covered: all of it; Amount is the part covered
+	Against     string `json:"against"`      // adl, loss_covered that is shared: the account whose loss it is
 
 	All bool `json:"all"` // halted, resumed
 

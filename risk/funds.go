@@ -332,11 +332,10 @@ func (m *Machine) borrow(c *Command, a *account, b *balance, t *token, v i128, s
 		return ReasonBorrowCap
 	}
 	var room i128
-	if a.mode == ModePortfolio {
+	if a.mode == ModePortfolio && b.lend.Sign() <= 0 { // nobody owes what it lends (decision 0004): nothing to borrow then
 		f := m.evaluate(a)
 		figs := m.tokenFiguresOf(a, f, c.Token())
 		room = nonNegative(fixedpoint.MinI128(figs.C.Sub(figs.debt), figs.available().Add(b.cash)))
-		room = fixedpoint.MinI128(room, nonNegative(figs.C.Sub(figs.debt)))
 	}
 	debt := m.debt(b)
 	if c.Has(FlagAll) {
@@ -345,7 +344,7 @@ func (m *Machine) borrow(c *Command, a *account, b *balance, t *token, v i128, s
 	}
 	m.weighed(RuleBorrowCapacity, v, room, t.wei)
 	switch {
-	case room.Less(v) || v.Sign() <= 0 || b.lend.Sign() > 0:
+	case room.Less(v) || v.Sign() <= 0:
 		return ReasonInsufficientMargin
 	case t.userBorrowCap.Less(debt.Add(v)):
 		return ReasonUserBorrowCap

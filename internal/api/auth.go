@@ -62,7 +62,10 @@ var routeRules = [...]routeRule{
 	{path: "/healthz", any: scopeFree},
 	{path: "/readyz", any: scopesAll},
 	{path: "/openapi.json", any: scopesAll},
-	{path: "/", any: scopesAll},
+	{path: "/v1/whatif", any: ScopeRead},
+	{path: "/v1/dashboard/stream", any: ScopeRead},
+	{path: "/dashboard/", below: true, any: scopeFree}, // the page's files; what it shows needs a token
+	{path: "/", any: scopeFree},
 	{path: "/debug", below: true, any: ScopeAdmin},
 }
 

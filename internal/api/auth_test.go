@@ -16,7 +16,7 @@ import (
 
 // namedAs makes a path of a row of the table of routes.
 func namedAs(path string) string {
-	return strings.NewReplacer("{account}", "alice", "{token}", "USDC", "{profile}", "heap").Replace(path)
+	return strings.NewReplacer("{account}", "alice", "{token}", "USDC", "{profile}", "heap", "{file}", "app.js").Replace(path)
 }
 
 // wantOfRoute is the contract, written down a second time: section Access of the HTTP
@@ -44,7 +44,11 @@ var wantOfRoute = map[string]string{
 	"/healthz":                                  "",
 	"/readyz":                                   "read,feed,trade,admin",
 	"/debug/pprof/{profile}":                    "admin",
-	"/":                                         "read,feed,trade,admin",
+	"/v1/pools/{token}/history":                 "read",
+	"/v1/whatif":                                "read",
+	"/v1/dashboard/stream":                      "read",
+	"/dashboard/{file}":                         "",
+	"/":                                         "",
 }
 
 func TestEveryRouteNeedsItsScope(t *testing.T) {
@@ -73,7 +77,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 			t.Fatal(err)
 		}
 		method := r.method
-		if r.path == "/v1/events" {
+		if r.path == "/v1/events" || r.path == "/v1/dashboard/stream" {
 			method = "HEAD" // a stream would not end
 		}
 		if status, _, h := g.ask("", method, namedAs(r.path), "{}"); status != 401 || h.Get("WWW-Authenticate") == "" {
@@ -232,7 +236,7 @@ func TestBasicReadsOnly(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s, want %d", c.name, c.method, c.path, status, reply, c.want)
 		}
 	}
-	_, _, h := g.ask("", "GET", "/", "", "Accept", "text/html,*/*")
+	_, _, h := g.ask("", "GET", "/v1/status", "", "Accept", "text/html,*/*")
 	if got := h.Values("WWW-Authenticate"); len(got) != 2 || !strings.HasPrefix(got[1], "Basic ") {
 		t.Errorf("a browser is told %q, want Basic among it", got)
 	}

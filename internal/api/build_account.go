@@ -101,10 +101,14 @@ func (d *Decoder) buildFill(f *frame) {
 	if f.seen.has(fieldFeeToken) {
 		d.ref(f, fieldFeeToken, nameToken, placeToken, unknownSlot)
 	}
+	d.liquidation(f, &d.frames[1], c)
+}
+
+// liquidation reads which liquidation a fill or a side of a trade is of.
+func (d *Decoder) liquidation(f, l *frame, c *risk.Command) {
 	if !f.seen.has(fieldLiquidation) {
 		return
 	}
-	l := &d.frames[1]
 	if d.nested(f, fieldLiquidation, l, &liquidationFields, &liquidationFields) {
 		c.Flags |= risk.FlagLiquidation
 		c.Aux = d.liquidationID(l)
@@ -129,7 +133,7 @@ func (d *Decoder) liquidationID(f *frame) uint64 {
 
 var (
 	partyRequired = maskOf(fieldAccount)
-	partyAllowed  = maskOf(fieldAccount, fieldOrderID, fieldFee)
+	partyAllowed  = maskOf(fieldAccount, fieldOrderID, fieldFee, fieldLiquidation)
 )
 
 func (d *Decoder) buildTrade(f *frame) {
@@ -150,6 +154,7 @@ func (d *Decoder) party(f *frame, id field, c *risk.Command, i int) {
 	d.ref(p, fieldAccount, nameAccount, placeAccount, risk.NoAccount)
 	d.orderID(p, c)
 	d.optional(p, fieldFee, c, i, risk.FlagFee)
+	d.liquidation(p, &d.frames[2], c)
 	d.pop()
 }
 

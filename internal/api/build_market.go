@@ -327,15 +327,38 @@ func (d *Decoder) buildSetParameters(f *frame) {
 		c.Aux |= risk.ParamMinBorrowOffset
 		d.num(f, fieldMinBorrowOffset, c, 1)
 	}
-	if f.seen.has(fieldLiquidation) {
-		c.Aux |= risk.ParamLiquidation
-		if d.boolean(f, fieldLiquidation) {
-			c.Aux |= risk.ParamLiquidationValue
-		}
-	}
-	d.backstopAccount(f, c)
+	d.backstop(f, c)
 	if d.err == nil && c.Aux == 0 {
 		d.fail(codeMissingField, fieldNames[fieldOffsetMode], "set_parameters takes at least one parameter", "")
+	}
+}
+
+// backstop reads what concerns liquidation and the liquidator. A liquidator that is named sells what
+// it takes over, and on other dexes takes only perps that allow cross margin, unless the command
+// says otherwise: the machine's own default, for journals of before there were these, is neither.
+func (d *Decoder) backstop(f *frame, c *risk.Command) {
+	d.switched(f, fieldLiquidation, c, risk.ParamLiquidation, risk.ParamLiquidationValue)
+	d.backstopAccount(f, c)
+	if f.seen.has(fieldBackstopAccount) && f.vals[fieldBackstopAccount].kind != kindNull {
+		c.Aux |= risk.ParamBackstopTWAP | risk.ParamTWAPValue | risk.ParamBackstopCross | risk.ParamCrossValue
+	}
+	d.switched(f, fieldBackstopTWAP, c, risk.ParamBackstopTWAP, risk.ParamTWAPValue)
+	d.switched(f, fieldBackstopCrossOnly, c, risk.ParamBackstopCross, risk.ParamCrossValue)
+	if f.seen.has(fieldBackstopLimit) {
+		c.Aux |= risk.ParamBackstopLimit
+		d.num(f, fieldBackstopLimit, c, 2)
+	}
+}
+
+// switched reads a parameter that is on or off into two bits of a record: whether it is given, and
+// whether it is on.
+func (d *Decoder) switched(f *frame, id field, c *risk.Command, given, on uint64) {
+	if !f.seen.has(id) {
+		return
+	}
+	c.Aux = c.Aux&^on | given
+	if d.boolean(f, id) {
+		c.Aux |= on
 	}
 }
 

@@ -177,6 +177,7 @@ func TestOrderFieldsLandWhereTheMachineReadsThem(t *testing.T) {
 func TestParametersOfLiquidation(t *testing.T) {
 	dir := testDirectory()
 	bob := dir.Account([]byte("bob"))
+	const sells, crossOnly = 1<<12 | 1<<13, 1<<14 | 1<<15 // by themselves where an account is named
 	for _, c := range []struct {
 		fields  string
 		aux     uint64
@@ -184,10 +185,15 @@ func TestParametersOfLiquidation(t *testing.T) {
 	}{
 		{`"liquidation":true`, 1<<7 | 1<<11, 0},
 		{`"liquidation":false`, 1 << 7, 0},
-		{`"backstop_account":"bob"`, 1 << 6, bob},
+		{`"backstop_account":"bob"`, 1<<6 | sells | crossOnly, bob},
+		{`"backstop_account":"bob","backstop_twap":false`, 1<<6 | 1<<12 | crossOnly, bob},
+		{`"backstop_cross_only":false,"backstop_account":"bob"`, 1<<6 | sells | 1<<14, bob},
+		{`"backstop_twap":true`, sells, 0},
+		{`"backstop_cross_only":true`, crossOnly, 0},
+		{`"backstop_limit":"5000000"`, 1 << 16, 0},
 		{`"backstop_account":null`, 1 << 6, risk.NoAccount},
-		{`"backstop_account":"nobody"`, 1 << 6, unknownSlot}, // refused by the rules, and not none
-		{`"backstop_account":"bob","liquidation":false`, 1<<6 | 1<<7, bob},
+		{`"backstop_account":"nobody"`, 1<<6 | sells | crossOnly, unknownSlot}, // refused by the rules, and not none
+		{`"backstop_account":"bob","liquidation":false`, 1<<6 | 1<<7 | sells | crossOnly, bob},
 	} {
 		d := NewDecoder(dir)
 		if err := d.Decode([]byte(`{"type":"set_parameters",`+c.fields+`}`), FormJSON, 0); err != nil {

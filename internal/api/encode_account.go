@@ -14,6 +14,7 @@ func appendAccount(dst []byte, seq uint64, v *risk.AccountView, l *listing, dir 
 	}
 	dst = appendBoolField(dst, "halted", v.IsHalted)
 	dst = appendLiquidation(dst, &v.Margin.Liquidation)
+	dst = appendSale(dst, &v.Sale, dir)
 	dst = append(appendKey(dst, "balances"), '[')
 	for i := range v.Balances {
 		dst = appendBalance(appendSep(dst), &v.Balances[i], dir)
@@ -165,6 +166,26 @@ func appendLiquidation(dst []byte, v *risk.LiquidationView) []byte {
 	dst = appendTextField(dst, "stage", v.Stage.String())
 	dst = appendIntField(dst, "since_ms", v.SinceMs)
 	return append(appendIntField(dst, "next_ms", v.NextMs), '}')
+}
+
+// appendSale writes what the backstop account is to sell; of any other account nothing.
+func appendSale(dst []byte, v *risk.SaleView, dir *Directory) []byte {
+	if len(v.Items) == 0 {
+		return dst
+	}
+	dst = append(strconv.AppendUint(append(appendKey(append(appendKey(dst, "sale"), '{'), "number"), '"'), v.Number, 10), '"')
+	dst = append(appendKey(dst, "items"), '[')
+	for i := range v.Items {
+		x := &v.Items[i]
+		dst = append(appendSep(dst), '{')
+		if x.Perp != risk.NoSlot {
+			dst = appendTextField(dst, "perp", dir.MarketName(x.Perp))
+		} else {
+			dst = appendTextField(dst, "token", dir.TokenName(x.Token))
+		}
+		dst = append(appendIntField(appendAmountField(dst, "left", x.Left), "next_ms", x.NextMs), '}')
+	}
+	return append(dst, ']', '}')
 }
 
 var lendingHealthNames = [...]string{"healthy", "atRisk", "marketLiquidatable", "backstopLiquidatable"}

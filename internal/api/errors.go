@@ -36,6 +36,7 @@ const (
 	codeWrongType      = "wrong_type"     // such as a number where a decimal string belongs
 	codeInvalidNumber  = "invalid_number" // exponent, NaN, empty, not digits
 	codeTooManyDigits  = "too_many_digits"
+	codeUnknownMarket  = "unknown_market"
 	codeInvalidValue   = "invalid_value" // not one of the words allowed
 	codeInvalidName    = "invalid_name"
 	codeNameTooLong    = "name_too_long"

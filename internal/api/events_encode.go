@@ -20,8 +20,7 @@ func appendEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 	after := risk.Amount{V: e.Amount2, Decimals: e.Decimals}
 	switch e.Kind {
 	case risk.EventHealthChanged:
-		dst = appendTextField(dst, "from", e.From.String())
-		dst = appendTextField(dst, "to", e.To.String())
+		dst = appendHealthEvent(dst, e, dir)
 	case risk.EventLendingHealthChanged:
 		dst = appendTextField(dst, "from", lendingHealthName(e.FromLending))
 		dst = appendTextField(dst, "to", lendingHealthName(e.ToLending))
@@ -53,6 +52,29 @@ func appendEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 		dst = appendLiquidationEvent(dst, e, dir)
 	}
 	return append(dst, '}')
+}
+
+// appendHealthEvent writes a change of health with the figures behind it: of a dex, a token or an
+// isolated position, whichever has the highest ratio. Events kept from before there were figures
+// have none.
+func appendHealthEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
+	dst = appendTextField(dst, "from", e.From.String())
+	dst = appendTextField(dst, "to", e.To.String())
+	token := dir.TokenName(e.Token)
+	if token == nil {
+		return dst
+	}
+	if market := dir.MarketName(e.Market); market != nil {
+		dst = appendTextField(dst, "market", market)
+	}
+	dst = appendTextField(dst, "token", token)
+	dst = appendAmountField(dst, "liquidation_value", risk.Amount{V: e.Amount, Decimals: e.Decimals})
+	dst = appendAmountField(dst, "requirement", risk.Amount{V: e.Amount2, Decimals: e.Decimals})
+	dst = appendAmountField(dst, "ratio", risk.RatioOf(e.Amount2, e.Amount))
+	if before, isThere := e.RatioBefore(); isThere {
+		dst = appendAmountField(dst, "ratio_before", before)
+	}
+	return dst
 }
 
 func appendOrderEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
@@ -121,7 +143,11 @@ func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 			amount.V = e.Amount.Neg()
 		}
 		dst = appendAmountField(dst, "size", amount)
-		dst = appendAmountField(dst, liquidationPrice(e.Kind), risk.Amount{V: e.Amount2, Decimals: risk.SzDecimalsMax - e.Decimals})
+		name, decimals := liquidationPrice(e)
+		dst = appendAmountField(dst, name, risk.Amount{V: e.Amount2, Decimals: decimals})
+		if left, isSale := e.SaleLeft(); isSale {
+			dst = appendAmountField(dst, "left", left)
+		}
 	}
 	if e.Kind == risk.EventADL || e.Rule == risk.RuleShared { // against the account whose loss it is
 		dst = appendTextField(dst, "against", dir.AccountName(uint32(e.OrderLo))) //nolint:gosec // a slot
@@ -133,10 +159,14 @@ func appendLiquidationEvent(dst []byte, e *risk.Event, dir *Directory) []byte {
 }
 
 // liquidationPrice names the price of a liquidation event: that at which a position changed
-// hands, or the mark when an order was asked for.
-func liquidationPrice(kind risk.EventKind) string {
-	if kind == risk.EventLiquidationOrder {
-		return "mark_price"
+// hands, or the mark when an order was asked for, of a spot market the borrow oracle price.
+func liquidationPrice(e *risk.Event) (name string, decimals uint8) {
+	switch {
+	case e.Market&risk.SpotBit != 0:
+		return "oracle_price", risk.OraclePriceDecimals
+	case e.Kind == risk.EventLiquidationOrder:
+		return "mark_price", risk.SzDecimalsMax - e.Decimals
+	default:
+		return "price", risk.SzDecimalsMax - e.Decimals
 	}
-	return "price"
 }

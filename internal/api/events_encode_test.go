@@ -13,6 +13,7 @@ import (
 func TestEventsOnTheWire(t *testing.T) {
 	h := newEventHouse(t, 1, 1024)
 	h.crowd(2)
+	h.must(token("HYPE", 150, 8, "0.5", ""), `{"type":"list_spot","spot":"HYPE/USDC","index":107,"base":"HYPE","quote":"USDC"}`)
 	dir := h.server.dir
 	first, second := dir.Account([]byte("crowd-0")), dir.Account([]byte("crowd-1"))
 	const wide = risk.NoSlot
@@ -23,8 +24,12 @@ func TestEventsOnTheWire(t *testing.T) {
 		want string // behind the time
 	}{
 		{
-			risk.Event{Kind: risk.EventHealthChanged, Account: first, From: risk.HealthHealthy, To: risk.HealthAtRisk},
+			risk.Event{Kind: risk.EventHealthChanged, Account: first, Token: wide, From: risk.HealthHealthy, To: risk.HealthAtRisk},
 			`"account":"crowd-0","from":"healthy","to":"at_risk"`,
+		},
+		{
+			risk.Event{Kind: risk.EventHealthChanged, Account: first, Amount: i128(200), Amount2: i128(150), Decimals: 2, To: risk.HealthAtRisk, Flags: risk.EventHasBefore, OrderHi: risk.RatioInfinite},
+			`"account":"crowd-0","from":"idle","to":"at_risk","market":"BTC","token":"USDC","liquidation_value":"2.0","requirement":"1.5","ratio":"0.75","ratio_before":null`,
 		},
 		{
 			risk.Event{Kind: risk.EventLendingHealthChanged, Account: first, FromLending: risk.LendingHealthy},
@@ -60,6 +65,10 @@ func TestEventsOnTheWire(t *testing.T) {
 		{
 			risk.Event{Kind: risk.EventLiquidationOrder, Account: first, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(-25), Amount2: i128(60000_00001), Decimals: 1, Rule: risk.RuleMaintenance},
 			`"account":"crowd-0","liquidation":"3","market":"BTC","side":"sell","size":"2.5","mark_price":"60000.00001","reason":"maintenance_margin"`,
+		},
+		{
+			risk.Event{Kind: risk.EventLiquidationOrder, Account: first, Market: risk.SpotBit, Token: wide, OrderHi: 40, OrderLo: 3, OrderForm: risk.FormUint, Amount: i128(-25), Amount2: i128(45_0000000000), Decimals: 1, Rule: risk.RuleBackstopTWAP},
+			`"account":"crowd-0","liquidation":"3","market":"HYPE/USDC","side":"sell","size":"2.5","oracle_price":"45.0","left":"4.0","reason":"backstop_twap"`,
 		},
 		{
 			risk.Event{Kind: risk.EventLiquidationEnded, Account: first, Market: wide, Token: wide, OrderLo: 3, OrderForm: risk.FormUint, From: risk.HealthLiquidatable, To: risk.HealthHealthy},

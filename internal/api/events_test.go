@@ -295,8 +295,9 @@ func TestFilteredStreamsShowTheirOwnAndMoveOn(t *testing.T) {
 	last := header.Get("X-Plimsoll-Seq")
 	one := h.subscribe("/v1/events?after=0&account=crowd-1&types=health_changed,halted", asLines, "")
 	for _, want := range []string{
-		`{"seq":11,"n":1,"type":"health_changed","time":1790091087693,"account":"crowd-1","from":"idle","to":"healthy"}`,
-		`{"seq":` + last + `,"n":2,"type":"health_changed","time":1790091087693,"account":"crowd-1","from":"healthy","to":"at_risk"}`,
+		`{"seq":11,"n":1,"type":"health_changed","time":1790091087693,"account":"crowd-1","from":"idle","to":"healthy","token":"USDC","liquidation_value":"1000.0","requirement":"75.0","ratio":"0.075"}`,
+		`{"seq":` + last + `,"n":2,"type":"health_changed","time":1790091087693,"account":"crowd-1","from":"healthy","to":"at_risk",` +
+			`"token":"USDC","liquidation_value":"100.0","requirement":"63.75","ratio":"0.6375","ratio_before":"0.075"}`,
 		`{"seq":` + last + `,"n":3,"type":"cursor"}`, // over crowd-2, which it is not shown
 		"", "",
 	} {

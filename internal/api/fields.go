@@ -99,6 +99,9 @@ const (
 	fieldEndTime
 	fieldAggregateByTime
 	fieldBackstopAccount
+	fieldBackstopTWAP
+	fieldBackstopCrossOnly
+	fieldBackstopLimit
 	fieldCount
 )
 
@@ -114,7 +117,7 @@ var fieldNames = [fieldCount]string{
 	"collateral_token", "tiers", "lower_bound", "max_leverage", "margin_mode", "funding_cap",
 	"open_interest_cap", "max_price_age", "price_band", "spot", "quote", "offset_mode", "order_margin_basis",
 	"hl_compat", "rebalance_hourly", "max_clock_step", "min_borrow_offset", "user", "coin", "startTime",
-	"endTime", "aggregateByTime", "backstop_account",
+	"endTime", "aggregateByTime", "backstop_account", "backstop_twap", "backstop_cross_only", "backstop_limit",
 }
 
 var fieldTable = newWordTable(fieldNames[:])

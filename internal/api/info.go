@@ -98,7 +98,7 @@ func (s *Server) infoReply(dst []byte, r *infoRequest) (reply []byte, seq uint64
 	case "allPerpMetas":
 		dst = append(dst, '[')
 		for _, dex := range l.sortedDexes() {
-			dst = appendMetaAndCtxs(appendSep(dst), l, dex)
+			dst = appendMeta(appendSep(dst), l, dex)
 		}
 		dst = append(dst, ']')
 	case "perpDexs":
@@ -238,15 +238,13 @@ func (s *Server) infoActiveAsset(dst []byte, r *infoRequest, slot uint32) ([]byt
 		return dst, 0, failInfo("unknown_market", "no perp "+quoted(r.coin)+" is listed", "coin")
 	}
 	var v risk.ActiveAssetView
-	var isOpen bool
-	seq, err := s.engine.Read(slot, func(m *risk.Machine) { isOpen = m.ReadActiveAsset(slot, perp, &v) })
+	var isListed bool
+	seq, err := s.engine.Read(slot, func(m *risk.Machine) { isListed = m.ReadActiveAsset(slot, perp, &v) })
 	if err != nil {
 		return dst, seq, unavailable(err)
 	}
-	if !isOpen {
-		e := failInfo(codeUnknownAccount, "no account "+quoted(r.user)+" is open", "user")
-		e.Status = http.StatusInternalServerError
-		return dst, seq, e
+	if !isListed {
+		return dst, seq, failInfo("unknown_market", "no perp "+quoted(r.coin)+" is listed", "coin")
 	}
 	return appendActiveAsset(dst, r, &v), seq, nil
 }

@@ -72,6 +72,11 @@ func (w *ledgerWriter) row(dst []byte, group []risk.LedgerEntry) []byte {
 // isDollar reports whether a token is the one that the venue calls usdc in its ledger.
 func (w *ledgerWriter) isDollar(token uint32) bool { return w.l.token(token).Index == 0 }
 
+// isFamily reports whether another account is the master of this one, or a sub-account of it.
+func (w *ledgerWriter) isFamily(other uint32) bool {
+	return slices.Contains(w.s.dir.Subs(w.slot), other) || slices.Contains(w.s.dir.Subs(other), w.slot)
+}
+
 // external writes what came from outside or left; other tokens than the dollar come from, and go
 // to, the system address of the token.
 func (w *ledgerWriter) external(dst []byte, e *risk.LedgerEntry) []byte {
@@ -114,6 +119,10 @@ func (w *ledgerWriter) transfer(dst []byte, e *risk.LedgerEntry) []byte {
 		dst = appendAmountField(dst, "usdcValue", e.Second)
 		dst = append(appendKey(dst, "fee"), `"0.0","nativeTokenFee":"0.0"`...)
 		dst = append(appendKey(appendNonce(dst, e), "feeToken"), `""`...)
+	case w.isDollar(e.Token) && w.isFamily(e.Other):
+		dst = appendAmountField(appendLedgerHead(dst, e, "subAccountTransfer"), "usdc", e.Amount)
+		dst = appendTextField(dst, "user", from)
+		dst = appendTextField(dst, "destination", to)
 	case w.isDollar(e.Token):
 		dst = appendAmountField(appendLedgerHead(dst, e, "internalTransfer"), "usdc", e.Amount)
 		dst = appendTextField(dst, "user", from)

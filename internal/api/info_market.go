@@ -127,7 +127,7 @@ func appendPerpDexs(dst []byte, l *listing) []byte {
 		dst = appendNullField(dst, "feeRecipient")
 		dst = append(dst, `,"assetToStreamingOiCap":[],"subDeployers":[],"deployerFeeScale":"1.0"`...)
 		dst = append(dst, `,"lastDeployerFeeScaleChangeTime":"1970-01-01T00:00:00"`...)
-		dst = append(dst, `,"assetToFundingMultiplier":[]}`...)
+		dst = append(dst, `,"assetToFundingMultiplier":[],"assetToFundingInterestRate":[]}`...)
 	}
 	return append(dst, ']')
 }

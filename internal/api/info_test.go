@@ -173,7 +173,9 @@ func TestInfoHasTheShapesOfTheVenue(t *testing.T) {
 	checkShape(t, "metaAndAssetCtxs", both, h.info(`{"type":"metaAndAssetCtxs"}`))
 	checkShape(t, "metaAndAssetCtxs xyz", both, h.info(`{"type":"metaAndAssetCtxs","dex":"xyz"}`))
 	checkShape(t, "spotMeta", shapeOf(t, captured(t, goHL+"spotMeta_2025-08-22.json", "response")), h.info(`{"type":"spotMeta"}`))
-	checkShape(t, "perpDexs", shapeOf(t, captured(t, goHL+"perpDexs_2025-12-13.json", "response")), h.info(`{"type":"perpDexs"}`))
+	dexes := shapeOf(t, captured(t, goHL+"perpDexs_2025-12-13.json", "response"))
+	dexes.keys["[]"] = append(dexes.keys["[]"], "assetToFundingInterestRate") // came after the capture
+	checkShape(t, "perpDexs", dexes, h.info(`{"type":"perpDexs"}`))
 	reserve := shapeOf(t, captured(t, "official-docs_reserve_states.json", "state"))
 	checkShape(t, "borrowLendReserveState", reserve, h.info(`{"type":"borrowLendReserveState","token":0}`))
 	table := shapeOf(t, []byte(`{"description":"","marginTiers":[{"lowerBound":"0.0","maxLeverage":50}]}`))
@@ -203,6 +205,11 @@ func TestInfoPlainReplies(t *testing.T) {
 			`{"coin":"BTC","side":"B","limitPx":"58000.0","sz":"0.1","oid":551012943170,"timestamp":1790091087693,"origSz":"0.1"}]`},
 		{`{"type":"spotClearinghouseState","user":` + nobody + `}`, `{"balances":[]}`},
 		{`{"type":"borrowLendUserState","user":` + nobody + `}`, `{"tokenToState":[],"health":"healthy","healthFactor":null}`},
+		{`{"type":"activeAssetData","user":` + nobody + `,"coin":"xyz:TSLA"}`, `{"user":` + nobody + `,"coin":"xyz:TSLA",` +
+			`"leverage":{"type":"isolated","value":10,"rawUsd":"0.0"},"maxTradeSzs":["0.0","0.0"],"availableToTrade":["0.0","0.0"],"markPx":"400.0"}`},
+		{`{"type":"activeAssetData","user":"` + bobby + `","coin":"xyz:TSLA"}`, `{"user":"` + bobby + `","coin":"xyz:TSLA",` +
+			`"leverage":{"type":"isolated","value":5,"rawUsd":"-3192.0"},"maxTradeSzs":["596.298","616.398"],"availableToTrade":["47703.84","49311.84"],"markPx":"400.0"}`},
+		{`{"type":"allPerpMetas"}`, `[` + h.info(`{"type":"meta"}`) + `,` + h.info(`{"type":"meta","dex":"xyz"}`) + `]`},
 		{`{"type":"allMids"}`, `{"BTC":"60000.0","HYPE":"40.5","@107":"40.45"}`},
 		{`{"type":"allMids","dex":"xyz"}`, `{"xyz:TSLA":"400.0"}`},
 		{`{"type":"exchangeStatus"}`, `{"time":1790091087693,"specialStatuses":null}`},

@@ -36,11 +36,7 @@ func appendSummary(dst []byte, value, notional, raw, used risk.Amount) []byte {
 func appendVenuePosition(dst []byte, p *risk.PositionView, dir *Directory) []byte {
 	dst = appendTextField(append(dst, '{'), "coin", dir.MarketName(p.Perp))
 	dst = appendAmountField(dst, "szi", p.Size)
-	dst = appendLeverage(appendKey(dst, "leverage"), p.Leverage, p.IsIsolated)
-	if p.IsIsolated {
-		dst = dst[:len(dst)-1] // reopen the object
-		dst = append(appendPlacesField(dst, "rawUsd", p.RawUsd, usdPlaces), '}')
-	}
+	dst = appendVenueLeverage(appendKey(dst, "leverage"), p.Leverage, p.IsIsolated, p.RawUsd)
 	dst = appendAmountField(dst, "entryPx", p.EntryPx)
 	dst = appendPlacesField(dst, "positionValue", p.PositionValue, usdPlaces)
 	dst = appendPlacesField(dst, "unrealizedPnl", p.UnrealizedPnl, usdPlaces)
@@ -51,6 +47,16 @@ func appendVenuePosition(dst []byte, p *risk.PositionView, dir *Directory) []byt
 	dst = appendPlacesField(append(appendKey(dst, "cumFunding"), '{'), "allTime", p.FundingAllTime, usdPlaces)
 	dst = appendPlacesField(dst, "sinceOpen", p.FundingSinceOpen, usdPlaces)
 	return append(appendPlacesField(dst, "sinceChange", p.FundingSinceChange, usdPlaces), '}', '}')
+}
+
+// appendVenueLeverage writes leverage as the venue does, with the dollars of an isolated position.
+func appendVenueLeverage(dst []byte, leverage uint16, isIsolated bool, rawUsd risk.Amount) []byte {
+	dst = appendLeverage(dst, leverage, isIsolated)
+	if isIsolated {
+		dst = dst[:len(dst)-1] // reopen the object
+		dst = append(appendPlacesField(dst, "rawUsd", rawUsd, usdPlaces), '}')
+	}
+	return dst
 }
 
 func appendLeverage(dst []byte, leverage uint16, isIsolated bool) []byte {
@@ -154,7 +160,7 @@ func appendActiveAsset(dst []byte, r *infoRequest, v *risk.ActiveAssetView) []by
 	var scratch [risk.NameMax]byte
 	dst = appendTextField(append(dst, '{'), "user", foldAddress(r.user, &scratch))
 	dst = appendTextField(dst, "coin", r.coin)
-	dst = appendLeverage(appendKey(dst, "leverage"), v.Leverage, v.IsIsolated)
+	dst = appendVenueLeverage(appendKey(dst, "leverage"), v.Leverage, v.IsIsolated, v.RawUsd)
 	dst = append(appendAmount(append(appendKey(dst, "maxTradeSzs"), '['), v.MaxTradeSizes[0]), ',')
 	dst = append(appendAmount(dst, v.MaxTradeSizes[1]), ']')
 	dst = append(appendKey(dst, "availableToTrade"), '[')

@@ -31,6 +31,8 @@ type Engine interface {
 	// Totals counts all accounts at one place in the order, with those nearest to their line,
 	// worst first. The view is shared and not to be changed; it may hold more of them.
 	Totals(nearest int) (view *risk.TotalsView, seq uint64, err error)
+	// WhatIf is Totals by a pass that values every account under a shock as well.
+	WhatIf(shock risk.Shock) (view *risk.TotalsView, seq uint64, err error)
 	StateHash() (hash fixedpoint.Hash128, seq uint64, err error)
 	Status() engine.Status
 	// Snapshot writes a snapshot and returns when it is published.

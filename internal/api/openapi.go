@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"plimsoll/risk"
 )
 
 // The contract is an OpenAPI 3.1 document made of the tables that the server itself works by:
@@ -34,12 +36,25 @@ const schemaString = `{"type":"string"}`
 var parameterTable = [...]parameterRow{
 	{"account", "account", "path", true, schemaString, "Name of an account; addresses compare without case."},
 	{"token", "token", "path", true, schemaString, "Name of a token."},
+	{"file", "file", "path", true, schemaString, "Name of a file."},
+	{"market", "market", "query", false, schemaString, "Name of a perpetual; without one, all prices move."},
+	{
+		"move", "move", "query", true,
+		schemaString, "By how much, as a decimal: -0.1 is ten percent down. Above -1, at most 10; with up to eight decimals.",
+	},
 	{"profile", "profile", "path", true, schemaString, "Name of a profile: heap, goroutine, profile, trace, …"},
 	{"order", "order", "query", false, `{"type":"string","enum":["risk"]}`, "By what accounts are listed."},
 	{"limit", "limit", "query", false, `{"type":"integer","minimum":1,"maximum":1000,"default":100}`, "Accounts listed at most."},
 	{
 		"after", "after", "query", false,
 		schemaString, "A place: events after all of it; or seq.n: after that event. Without one, events from now on.",
+	},
+	{"start", "start", "query", false, `{"type":"integer","minimum":0,"default":0}`, "Rows from this engine time on, ms."},
+	{"end", "end", "query", false, `{"type":"integer","minimum":0}`, "Rows up to this engine time, ms; without it, up to now."},
+	{
+		"rows", "limit", "query", false,
+		`{"type":"integer","minimum":0,"maximum":` + strconv.Itoa(risk.RatesKept) + `,"default":` + strconv.Itoa(risk.RatesKept) + `}`,
+		"Rows at most.",
 	},
 	{"Last-Event-ID", "Last-Event-ID", "header", false, schemaString, "seq.n of the last event received; goes before after."},
 	{"account-filter", "account", "query", false, schemaString, "Events of this account alone."},

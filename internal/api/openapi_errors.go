@@ -32,6 +32,7 @@ var errorTable = [...]errorRow{
 	{codeNotFound, 404, "there is no such route"},
 	{codeUnknownAccount, 404, "no such account is open"},
 	{codeUnknownToken, 404, "no such token is listed"},
+	{codeUnknownMarket, 404, "no such perpetual is listed"},
 	{codeUnknownProfile, 404, "there is no such profile"},
 	{codeMethodNotAllowed, 405, "the route does not take the method"},
 	{codeSnapshotRunning, 409, "a snapshot is being taken"},

@@ -82,11 +82,12 @@ func TestContractHasEveryRoute(t *testing.T) {
 	h.furnish()
 	for i := range routeTable {
 		r := &routeTable[i]
-		path := strings.NewReplacer("{account}", alice, "{token}", "USDC", "{profile}", "goroutine").Replace(r.path)
+		path := strings.NewReplacer("{account}", alice, "{token}", "USDC", "{profile}", "goroutine", "{file}", "app.js").Replace(r.path)
 		if got := routeOf([]byte(path)); got != i {
 			t.Errorf("%s is taken for row %d, it is %d", path, got, i)
 		}
-		if r.path != "/v1/events" {
+		isStream := len(r.replies) > 0 && r.replies[0].kind == mediaEvents
+		if !isStream {
 			if status, reply, _ := h.do(r.method, path, "", ""); status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
 				t.Errorf("%s %s: %d %s", r.method, path, status, reply)
 			}
@@ -225,6 +226,7 @@ func TestRepliesFitTheContract(t *testing.T) {
 		for path, schema := range map[string]string{
 			"/v1/accounts": "NearestAccounts", "/v1/tokens": "Tokens", "/v1/perps": "Perps", "/v1/spots": "Spots",
 			"/v1/pools": "Pools", "/v1/pools/USDC": "PoolReply", "/v1/totals": "TotalsReply", "/openapi.json": "Contract",
+			"/v1/whatif?market=BTC&move=-0.4": "WhatIf", "/v1/whatif?move=0.25": "WhatIf",
 		} {
 			d.check(t, schema, h.get(path))
 		}

@@ -204,7 +204,7 @@ func numberField(kind risk.Kind, i int) field {
 	case risk.KindListSpot:
 		numbers = [4]field{fieldCount, fieldCount, fieldMaxPriceAge, fieldPriceBand}
 	case risk.KindSetParameters:
-		numbers = [4]field{fieldMaxClockStep, fieldMinBorrowOffset, fieldCount, fieldCount}
+		numbers = [4]field{fieldMaxClockStep, fieldMinBorrowOffset, fieldBackstopLimit, fieldCount}
 	case risk.KindDeposit, risk.KindWithdraw, risk.KindTransfer, risk.KindSupply, risk.KindUnsupply,
 		risk.KindBorrow, risk.KindRepay, risk.KindIsolatedMargin:
 		numbers = [4]field{fieldAmount, fieldCount, fieldCount, fieldCount}

@@ -143,7 +143,7 @@ func (s *Server) info(ctx *fasthttp.RequestCtx) {
 	s.reply(ctx, http.StatusOK, reply, seq)
 }
 
-// plain answers the routes for people and for whoever watches the process.
+// plain answers the routes for whoever watches the process.
 func (s *Server) plain(ctx *fasthttp.RequestCtx, path string) {
 	if path == "/readyz" {
 		if err := s.unready(); err != nil {
@@ -153,10 +153,6 @@ func (s *Server) plain(ctx *fasthttp.RequestCtx, path string) {
 	}
 	s.stamp(ctx, s.lastSeq.Load())
 	ctx.SetContentType("text/plain; charset=utf-8")
-	if path == "/" {
-		ctx.SetBodyString(routeList)
-		return
-	}
 	ctx.SetBodyString("ok\n")
 }
 
@@ -180,7 +176,7 @@ func isAnsweredClosed(path []byte) bool {
 	case "/", "/healthz", "/readyz", "/metrics", "/openapi.json":
 		return true
 	default:
-		return false
+		return bytes.HasPrefix(path, []byte("/dashboard/"))
 	}
 }
 
@@ -199,6 +195,8 @@ GET  /v1/accounts?order=risk&limit=100         the accounts nearest to liquidati
 GET  /v1/tokens /v1/perps /v1/spots /v1/pools /v1/pools/{token}
 GET  /v1/pools/{token}/history                 hour by hour: rates, totals, indices (?start=&end=&limit=)
 GET  /v1/totals                                sums over all accounts, and the solvency identity
+GET  /v1/whatif?market=BTC&move=-0.1           accounts by health if prices moved so; without market, all of them
+GET  /v1/dashboard/stream                      what the dashboard shows, as server-sent events
 GET  /v1/events?after=SEQ&account=&types=A,B   server-sent events, or lines (Accept: application/x-ndjson)
 GET  /v1/status                                how far each stage is, last snapshot, last recovery
 POST /v1/snapshot                              writes a snapshot now
@@ -207,4 +205,5 @@ GET  /metrics                                  counters, gauges and histograms f
 GET  /openapi.json                             all of this as an OpenAPI 3.1 document
 GET  /debug/pprof/{profile}                    profiles of the process: admin, or from this machine
 POST /info                                     reads in the shape of Hyperliquid's API
+GET  /                                         this; for a browser, the dashboard, with the files in /dashboard/
 `

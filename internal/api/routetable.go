@@ -33,6 +33,9 @@ const (
 	mediaEvents  = "text/event-stream"
 	mediaText    = "text/plain"
 	mediaPage    = "text/html"
+	mediaScript  = "text/javascript"
+	mediaStyle   = "text/css"
+	mediaImage   = "image/svg+xml"
 	mediaProfile = "application/octet-stream"
 )
 
@@ -114,9 +117,27 @@ var routeTable = [...]route{
 		summary: "Get one lending pool", params: []string{"token"}, replies: jsonOf("PoolReply"), status: "404 429",
 	},
 	{
+		method: "GET", path: "/v1/pools/{token}/history", id: "getPoolHistory", tag: tagMarkets,
+		summary: "Get what a lending pool stood at, hour by hour, oldest first",
+		params:  []string{"token", "start", "end", "rows"}, replies: jsonOf("PoolHistory"), status: "400 404 429",
+	},
+	{
 		method: "GET", path: "/v1/totals", id: "getTotals", tag: tagAccounts,
 		summary: "Get the sums over all accounts, accounts by health, and the solvency identity",
 		replies: jsonOf("TotalsReply"), status: "429",
+	},
+	{
+		method: "GET", path: "/v1/whatif", id: "shockMarkets", tag: tagAccounts,
+		summary: "Count all accounts once more as if prices had moved, and change nothing",
+		about: "A pass as that of /v1/totals values every account twice: at present prices, and with the marks and oracle " +
+			"prices of one market or of all moved, with those of the collateral that follows them. Money stands.",
+		params: []string{"market", "move"}, replies: jsonOf("WhatIf"), status: "400 404 429",
+	},
+	{
+		method: "GET", path: "/v1/dashboard/stream", id: "streamDashboard", tag: tagDaemon,
+		summary: "Follow what the dashboard shows",
+		about:   "Server-sent events whose data is JSON. They are made for the page at /, and may change with it.",
+		replies: []media{{mediaEvents, "DashboardStream"}}, status: "429",
 	},
 	{
 		method: "GET", path: "/v1/events", id: "streamEvents", tag: tagEvents,
@@ -169,8 +190,14 @@ var routeTable = [...]route{
 		replies: []media{{mediaProfile, "Profile"}}, status: "400 403 404 409",
 	},
 	{
+		method: "GET", path: "/dashboard/{file}", id: "getDashboardFile", tag: tagDaemon, isOpen: true,
+		summary: "Get a file that the dashboard is made of", params: []string{"file"},
+		replies: []media{{mediaScript, "Text"}, {mediaStyle, "Text"}, {mediaImage, "Text"}}, status: "404",
+	},
+	{
 		method: "GET", path: "/", id: "getRoot", tag: tagDaemon, isOpen: true,
-		summary: "Get the page for people", replies: []media{{mediaText, "Text"}, {mediaPage, "Text"}}, status: "",
+		summary: "Get the dashboard, or for who does not accept text/html the list of routes",
+		replies: []media{{mediaText, "Text"}, {mediaPage, "Text"}}, status: "",
 	},
 }
 

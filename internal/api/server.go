@@ -58,6 +58,7 @@ type Server struct {
 	slow      slowLog
 	slowNs    int64 // from when on commands are slow
 	passes    totalsKeeper
+	dashboard dashboard
 	document  func() []byte // the contract
 	made      time.Time
 
@@ -208,7 +209,11 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if allow(ctx, s, "GET") {
 			s.contract(ctx)
 		}
-	case "/healthz", "/readyz", "/":
+	case "/v1/whatif":
+		if allow(ctx, s, "GET") {
+			s.whatIf(ctx)
+		}
+	case "/healthz", "/readyz":
 		if allow(ctx, s, "GET") {
 			s.plain(ctx, string(path))
 		}
@@ -217,15 +222,27 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// handleNamed answers the routes that carry a name.
+// handleNamed answers the page, and the routes that carry a name.
 func (s *Server) handleNamed(ctx *fasthttp.RequestCtx, path []byte, holder *apiToken) {
-	const accounts, pools, profiles = "/v1/accounts/", "/v1/pools/", "/debug/pprof/"
+	const accounts, pools, profiles, assets = "/v1/accounts/", "/v1/pools/", "/debug/pprof/", "/dashboard/"
 	switch {
+	case string(path) == "/":
+		if allow(ctx, s, "GET") {
+			s.root(ctx)
+		}
+	case string(path) == "/v1/dashboard/stream":
+		if allow(ctx, s, "GET") {
+			s.dashboardStream(ctx, holder)
+		}
 	case len(path) > len(accounts) && string(path[:len(accounts)]) == accounts:
 		s.account(ctx, path[len(accounts):])
 	case len(path) > len(pools) && string(path[:len(pools)]) == pools:
 		if allow(ctx, s, "GET") {
 			s.pool(ctx, path[len(pools):])
+		}
+	case len(path) > len(assets) && string(path[:len(assets)]) == assets:
+		if allow(ctx, s, "GET") {
+			s.dashboardAsset(ctx, path[len(assets):])
 		}
 	case len(path) > len(profiles) && string(path[:len(profiles)]) == profiles:
 		if allow(ctx, s, "GET") {

@@ -83,7 +83,7 @@ var specs = [...]spec{
 	row("set_parameters", risk.KindSetParameters, (*Decoder).buildSetParameters, nil,
 		fields{
 			fieldOffsetMode, fieldOrderMarginBasis, fieldHLCompat, fieldRebalanceHourly, fieldMaxClockStep,
-			fieldMinBorrowOffset, fieldLiquidation, fieldBackstopAccount,
+			fieldMinBorrowOffset, fieldLiquidation, fieldBackstopAccount, fieldBackstopTWAP, fieldBackstopCrossOnly, fieldBackstopLimit,
 		}),
 }
 

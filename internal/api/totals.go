@@ -73,14 +73,18 @@ func appendNearest(dst []byte, seq uint64, nearest []risk.Nearest, dir *Director
 	dst = appendUintField(append(dst, '{'), "seq", seq)
 	dst = append(appendKey(dst, "accounts"), '[')
 	for i := range nearest {
-		n := &nearest[i]
-		dst = appendTextField(append(appendSep(dst), '{'), "account", dir.AccountName(n.Account))
-		dst = appendTextField(dst, "health", n.Health.String())
-		ratio := risk.Amount{V: n.RatioE10, Decimals: 10}
-		ratio.IsNull = n.RatioE10 == fixedpoint.I128(1<<62) // saturated: the denominator is gone
-		dst = append(appendAmountField(dst, "portfolio_margin_ratio", ratio), '}')
+		dst = append(appendNearestFields(append(appendSep(dst), '{'), &nearest[i], dir), '}')
 	}
 	return append(dst, ']', '}')
+}
+
+// appendNearestFields writes one of the nearest, without braces.
+func appendNearestFields(dst []byte, n *risk.Nearest, dir *Directory) []byte {
+	dst = appendTextField(dst, "account", dir.AccountName(n.Account))
+	dst = appendTextField(dst, "health", n.Health.String())
+	ratio := risk.Amount{V: n.RatioE10, Decimals: 10}
+	ratio.IsNull = n.RatioE10 == fixedpoint.I128(1<<62) // saturated: the denominator is gone
+	return appendAmountField(dst, "portfolio_margin_ratio", ratio)
 }
 
 // appendTotals writes GET /v1/totals; docs/MODEL.md §10 defines every figure.
