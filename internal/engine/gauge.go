@@ -12,7 +12,7 @@ import (
 // on how many positions accounts have, and on how many of them a pass is quickly done with.
 // So it is measured, on the shard's own accounts, at start and whenever there are ten times
 // as many; in pieces between groups once it runs. Which way a tick goes changes no outcome,
-// so this is the one thing in a shard that may look at a clock.
+// so this, and the share of time that totals take, is all that may look at a clock in a shard.
 
 const (
 	gaugeLeast    = 256  // accounts of a shard below which nothing is measured

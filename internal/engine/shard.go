@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"plimsoll/fixedpoint"
 	"plimsoll/ringbuf"
@@ -96,6 +97,7 @@ type shard struct {
 	capture   *capture    // the one under way, or nil
 	buffer    []byte      // of its lane, under construction
 	totals    *totalsPass // the one under way, or nil
+	totalsAt  time.Time   // when its last slice ended
 	phase     phase
 	plan      risk.Plan
 	ready     int            // records in the ring that are neither passed nor part of the current item

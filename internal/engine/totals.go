@@ -21,11 +21,14 @@ import (
 // and a hundred callers cost no more than two passes.
 
 // Accounts that one Poll counts, and how long callers wait. An account of four positions
-// takes 0.2 to 0.4 us, so a group that arrives meanwhile waits some 25 us at most.
+// takes 0.2 to 0.4 us, so a group that arrives meanwhile waits some 25 us at most, or where
+// groups take long, an eighth of what they take.
 const (
-	totalsIdle    = 64               // when it had no groups
-	totalsBusy    = 8                // when it had some
-	totalsTimeout = 20 * time.Second // for a caller, the pass before included
+	totalsIdle    = 64                    // after a Poll without groups
+	totalsBusy    = 8                     // after one with groups, again and again for a share of the time
+	totalsShare   = 8                     // that has gone by since the last
+	totalsMost    = 20 * time.Millisecond // but no longer than that
+	totalsTimeout = 20 * time.Second      // for a caller, the pass before included
 )
 
 // ErrTotalsTimeout says that a pass was not over in time; it goes on, nobody waits for it.
@@ -218,15 +221,31 @@ func (s *shard) beginTotals(p *totalsPass) {
 	} else {
 		s.real.BeginTotals(&p.views[s.index], p.nearest)
 	}
-	s.totals = p
+	s.totals, s.totalsAt = p, time.Now()
 }
 
-// stepTotals counts a few accounts, fewer after a Poll that had groups.
+// stepTotals counts some accounts: a slice after a Poll without groups; after one with groups
+// for a share of the time since the last slice, so that a pass comes to its end however long
+// groups take.
 func (s *shard) stepTotals(groups int) (work int) {
-	accounts := totalsIdle
-	if groups > 0 {
-		accounts = totalsBusy
+	switch {
+	case groups == 0:
+		s.sliceTotals(totalsIdle)
+	case s.cfg.stepMax > 0: // the simulator's: no clock
+		s.sliceTotals(totalsBusy)
+	default:
+		began := time.Now()
+		budget := min(began.Sub(s.totalsAt)/totalsShare, totalsMost)
+		for s.sliceTotals(totalsBusy); s.totals != nil && time.Since(began) < budget; {
+			s.sliceTotals(totalsBusy)
+		}
 	}
+	s.totalsAt = time.Now()
+	return 1
+}
+
+// sliceTotals counts up to that many accounts, and ends the pass after the last.
+func (s *shard) sliceTotals(accounts int) {
 	if s.cfg.stepMax > 0 {
 		accounts = min(accounts, s.cfg.stepMax)
 	}
@@ -235,7 +254,6 @@ func (s *shard) stepTotals(groups int) (work int) {
 		s.totals = nil
 		p.finish()
 	}
-	return 1
 }
 
 // finish says that one more shard is done.
