@@ -111,6 +111,9 @@ func (s *shard) tend(groups int, isBusy bool) (work int) {
 	}
 	if n := b.beat.Load(); n != b.seen {
 		s.takeBeat(n)
+		if groups > 0 && !isBusy && !s.isReplay {
+			s.auditUpTo(auditIdle)
+		}
 	}
 	if s.m.HasBandWork() {
 		return s.reband(groups, isBusy)
@@ -166,8 +169,15 @@ func (s *shard) audit(groups int) (work int) {
 		accounts = auditBusy
 	}
 	b.patient = 0
+	return s.auditUpTo(accounts)
+}
+
+// auditUpTo audits up to that many accounts. After a beat it comes first: where groups leave no
+// time an audit goes on all the same, by a slice a beat.
+func (s *shard) auditUpTo(accounts int) (work int) {
+	b := &s.bands
 	accounts = min(s.sliceOf(accounts), b.left)
-	if b.misses.Claim(accounts) < accounts {
+	if accounts == 0 || b.misses.Claim(accounts) < accounts {
 		return 0 // the auditor is behind; what is wrong will be found again
 	}
 	b.left -= accounts
