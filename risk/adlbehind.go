@@ -155,7 +155,7 @@ func (m *Machine) openRankings() {
 		}
 	}
 	r.supply = 0
-	if n := m.tokens[m.numeraire].pool; n >= 0 {
+	if n := m.tokens[m.numeraire].pool; n >= 0 && int(n) < len(m.pools) { // nothing listed: none
 		if worth := mustFit(m.pools[n].supplyIndex.ValueFloor(fixedpoint.I128(riseOne))); worth.Hi == 0 {
 			r.supply = worth.Lo
 		}

@@ -269,7 +269,12 @@ func TestSyncHangs(t *testing.T) {
 	if code, isUp := d.awaitUp(t); !isUp {
 		t.Fatalf("ended with code %d; log: %s", code, shortLog(d.log.String()))
 	}
-	loadAndKill(t, d, desks, 4*time.Second, d.kill) // the tracer holds who exits while it delays: both are killed
+	loadAndKill(t, d, desks, 500*time.Millisecond, func() { // the tracer holds who exits while it delays: both are killed
+		for began := time.Now(); time.Since(began) < 20*time.Second && !strings.Contains(d.log.String(), "exit code 71"); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		d.kill()
+	})
 	if !strings.Contains(d.log.String(), "exit code 71") {
 		t.Errorf("no word of code 71; log: %s", shortLog(d.log.String()))
 	}
