@@ -9,6 +9,7 @@ SEEDS    ?= 2000
 SEED     ?=
 ROUNDS   ?= 50
 MILLIONS ?= 1000
+LONG     ?= 30m
 BENCH    ?= .
 COUNT    ?= 1
 BASE     ?=
@@ -17,7 +18,7 @@ LARGE    ?=
 SHORT_ROWS = ^Benchmark(OrderCheck|Fill|Tick|DecodeOrder|EncodeAccount|RingHop)$$/^(mode=.*|text=compact|ring=spsc)$$/^(accounts=10000?|ref=fastjson_parse|batch=32)$$
 
 .DEFAULT_GOAL := help
-.PHONY: help check format format-check vet lint arch invariants test race sim crash soak fuzz clients bench bench-compare bench-compare-short bench-results run build clean
+.PHONY: help check format format-check vet lint arch invariants test race sim crash soak soak-daemon fuzz clients bench bench-compare bench-compare-short bench-results run build clean
 
 help: ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 30
@@ -77,6 +78,10 @@ crash: ## the real binary, killed ROUNDS=50 times under load
 soak: ## MILLIONS=1000 account-ticks (a billion) of price storms, then the crash of 10 October at full size
 	PLIMSOLL_SOAK=$(MILLIONS) $(GO) test ./risk/risktest -run '^TestStorm$$' -count=1 -v -timeout 24h
 	PLIMSOLL_CRASH=437000 $(GO) test ./risk/risktest -run 'TestTenthOfOctober' -count=1 -v -timeout 24h
+
+soak-daemon: ## the real daemon, LONG=30m at 70 % of its capacity with good and bad clients, then overload
+	PLIMSOLL_SOAK_FOR=$(LONG) $(GO) test ./cmd/plimsoll -run '^TestSoak$$' -count=1 -v -timeout 24h
+	$(GO) test ./cmd/plimsoll -run '^TestOverload$$' -count=1 -v
 
 fuzz: ## every fuzz target, FOR=20s each
 	@set -e; for package in $$($(GO) list ./...); do \

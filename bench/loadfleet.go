@@ -35,9 +35,7 @@ func newLoadFleet(ctx context.Context, v *loadVenue, isEcho bool, l *Load) (*loa
 	f.dial, f.host, f.heads = dial, host, newLoadHeads(l, host, isEcho)
 	tidy := func(a *loadAccount) { a.isTidy.Store(true) }
 	if !isEcho {
-		if f.tidy, err = newTidier(f); err != nil {
-			return nil, err
-		}
+		f.tidy = newTidier(f)
 		tidy = f.tidy.add
 	}
 	const replyBytes = 4096

@@ -17,6 +17,7 @@ type tidier struct {
 	fleet    *loadFleet
 	full     chan *loadAccount
 	conn     loadConn
+	used     time.Time // when conn was
 	group    sync.WaitGroup
 	commands atomic.Int64
 	requests atomic.Int64
@@ -26,16 +27,28 @@ type tidier struct {
 // tidyBatch is how many accounts one request tidies at most.
 const tidyBatch = 64
 
-func newTidier(f *loadFleet) (*tidier, error) {
+func newTidier(f *loadFleet) *tidier {
 	t := &tidier{fleet: f, full: make(chan *loadAccount, f.venue.load.Accounts)} // each is in there once at most
-	conn, err := f.dial()
-	if err != nil {
-		return nil, err
-	}
 	const replyBytes = 32 << 10
-	t.conn.conn, t.conn.in = conn, make([]byte, replyBytes)
+	t.conn.in = make([]byte, replyBytes)
 	t.group.Go(t.run)
-	return t, nil
+	return t
+}
+
+// tidyRest is how long the connection may rest; at low rates it does, for longer than a daemon
+// waits for the first request, and is then opened anew.
+const tidyRest = time.Second
+
+// connect has a connection that was used a moment ago, or is new.
+func (t *tidier) connect() (err error) {
+	if t.conn.conn != nil {
+		if time.Since(t.used) < tidyRest {
+			return nil
+		}
+		_ = t.conn.conn.Close() // it may be closed already
+	}
+	t.conn.conn, err = t.fleet.dial()
+	return err
 }
 
 // add has an account tidied.
@@ -44,7 +57,9 @@ func (t *tidier) add(a *loadAccount) { t.full <- a }
 func (t *tidier) close() {
 	close(t.full)
 	t.group.Wait()
-	_ = t.conn.conn.Close()
+	if t.conn.conn != nil {
+		_ = t.conn.conn.Close()
+	}
 }
 
 // run gathers full accounts and tidies them. After a fault it only gathers.
@@ -87,10 +102,14 @@ func (t *tidier) send(batch []*loadAccount) error {
 	heads := newLoadHeads(&l, t.fleet.host, false)
 	request := append(fmt.Appendf(heads.commands, "%d\r\n\r\n", len(body)), body...)
 	for {
+		if err := t.connect(); err != nil {
+			return err
+		}
 		if _, err := t.conn.conn.Write(request); err != nil {
 			return err
 		}
 		status, reply, err := t.conn.read()
+		t.used = time.Now()
 		switch {
 		case err != nil:
 			return err

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// soakReadTimeout is the daemon's --read-timeout in the soak.
-const soakReadTimeout = 2 * time.Second
+// soakReadTimeout is the daemon's --read-timeout in the soak. It runs from when a connection is opened,
+// and those of the load tool that are opened ahead wait for their first request.
+const soakReadTimeout = 6 * time.Second
 
 // badRequest is what a client gets wrong, and what it is told. 0: the connection is closed.
 type badRequest struct {

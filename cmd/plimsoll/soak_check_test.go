@@ -87,7 +87,9 @@ const (
 // checkLatency compares the halves: of the load tool p99.9 from the intended start, of the probe the
 // time that one client waits. Each is the median over the seconds, and where the bare echo became
 // slower by a factor, so may they. On a machine that others use the open loop may not be kept up for
-// a time, and then it measures its own queue: seconds in which that was so are left out, and told.
+// a time, and then it measures its own queue: seconds in which that was so are left out, and told. The
+// maximum is held against the echo's after a long soak alone: nothing builds up in seconds, and where
+// the processor is fought for, who hands on from thread to thread loses more than an echo does.
 func (s *soak) checkLatency(t *testing.T, r *bench.Report, before, after *bench.Max) {
 	t.Helper()
 	from, to := s.watch.from, s.watch.to
@@ -113,8 +115,9 @@ func (s *soak) checkLatency(t *testing.T, r *bench.Report, before, after *bench.
 	}
 	s.minutes(t, &r.Runs[0])
 	t.Logf("maximum: %.0f/s, %.2f of the echo before; %.0f/s, %.2f of it after", before.Requests, before.Ratio, after.Requests, after.Ratio)
-	if after.Ratio*soakRatioLoss < before.Ratio {
-		t.Errorf("the maximum is %.2f of a bare echo's after the load, and was %.2f before", after.Ratio, before.Ratio)
+	if s.watch.isLong() && after.Ratio*soakRatioLoss < before.Ratio && after.Requests*soakRatioLoss < before.Requests {
+		t.Errorf("the maximum is %.0f/s, %.2f of a bare echo's, after the load, and was %.0f/s, %.2f before",
+			after.Requests, after.Ratio, before.Requests, before.Ratio)
 	}
 }
 

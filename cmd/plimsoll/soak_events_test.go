@@ -73,25 +73,32 @@ func (s *soak) startEvents() {
 		}
 	})
 	s.every("slow event reader", 0, func(int) error { return s.neverReads() })
-	s.group.Go(s.viewer)
+	c := s.http()
+	c.Timeout = 0
+	s.group.Go(func() { s.viewer(c) })
 }
 
 // neverReads opens a stream far back, takes nothing of it for longer than the daemon waits, and
 // then wants to find it ended, unless all of it fitted into the sockets' buffers.
 func (s *soak) neverReads() error {
-	const hold, drain = 7 * time.Second, 200 * time.Millisecond
+	const back, hold, drain = 15_000, 6 * time.Second, 2 * time.Second // that many places are still kept
+	text, err := s.metrics()
+	if err != nil {
+		return err
+	}
 	conn, err := s.dial()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetReadBuffer(2048)
-	if _, err := io.WriteString(conn, "GET /v1/events?after=900 HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+	_ = conn.(*net.TCPConn).SetReadBuffer(16 << 10)
+	after := max(900, int64(metricOf(text, "plimsoll_sequence_durable"))-back)
+	if _, err := fmt.Fprintf(conn, "GET /v1/events?after=%d HTTP/1.1\r\nHost: x\r\n\r\n", after); err != nil {
 		return err
 	}
 	s.rest(hold)
 	_ = conn.SetReadDeadline(time.Now().Add(drain))
-	if _, err := io.Copy(io.Discard, conn); err == nil || !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
+	if _, err := io.Copy(io.Discard, conn); !isTimeout(err) && s.context.Err() == nil {
 		s.count("slow event reader ended by the daemon")
 	}
 	return nil
@@ -120,14 +127,12 @@ func (s *soak) dial() (net.Conn, error) {
 }
 
 // viewer looks at the dashboard.
-func (s *soak) viewer() {
+func (s *soak) viewer(c *http.Client) {
 	request, err := http.NewRequestWithContext(s.context, http.MethodGet, s.d.url+"/v1/dashboard/stream", http.NoBody)
 	if err != nil {
 		s.fault("viewer: %v", err)
 		return
 	}
-	c := s.http()
-	c.Timeout = 0
 	reply, err := c.Do(request)
 	if err != nil || reply.StatusCode != http.StatusOK {
 		s.fault("viewer: %v %v", reply, err)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -125,7 +125,7 @@ func (p *probe) start(s *soak) {
 func (p *probe) order(n int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
 	defer cancel()
-	id := fmt.Sprint(1 + n/2)
+	id := strconv.Itoa(1 + n/2)
 	var command client.Command = client.Order{Account: "probe", Market: "ETH", Side: "buy", Size: "0.1", Price: "1800", OrderID: id}
 	if n%2 == 1 {
 		command = client.Cancel{Account: "probe", OrderID: id}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -181,8 +182,7 @@ func (v *soakVenue) trade(n int) error {
 	const steps = 9
 	round, price := n/steps, "1900"
 	a, b := trader(round), trader(round+1+round/soakTraders%(soakTraders-1))
-	id, stop := fmt.Sprint(4*n), fmt.Sprint(4*(n-n%steps)+2) // ids grow, and those of one round are known
-	rest := fmt.Sprint(4 * (n - n%steps))
+	rest, stop := strconv.Itoa(1+2*round), strconv.Itoa(2+2*round)
 	switch n % steps {
 	case 0:
 		return v.do(client.Order{Account: a, Market: "ETH", Side: "buy", Size: "0.5", Price: price, OrderID: rest})
@@ -209,7 +209,7 @@ func (v *soakVenue) trade(n int) error {
 	case 7:
 		return v.do(client.Deposit{Account: a, Token: "USDC", Amount: "12.5"})
 	default:
-		return v.do(client.Withdraw{Account: a, Token: "USDC", Amount: "12.4", Meta: client.Meta{ID: id}})
+		return v.do(client.Withdraw{Account: a, Token: "USDC", Amount: "12.4"})
 	}
 }
 

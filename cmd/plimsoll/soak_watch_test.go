@@ -25,6 +25,7 @@ type soakWatch struct {
 type look struct {
 	at         time.Time
 	resident   float64
+	file       float64 // of that, pages of files: the binary, and what is mapped
 	live       float64 // heap that the last collection found in use, about: half of its goal
 	goroutines float64
 }
@@ -44,6 +45,9 @@ const (
 func (w *soakWatch) begin()  { w.from = time.Now() }
 func (w *soakWatch) finish() { w.to = time.Now() }
 
+// isLong reports whether the soak was long enough for what builds up slowly.
+func (w *soakWatch) isLong() bool { return w.to.Sub(w.from) >= 5*time.Minute }
+
 // run looks until the soak is over.
 func (w *soakWatch) run(s *soak) {
 	for s.context.Err() == nil {
@@ -53,12 +57,12 @@ func (w *soakWatch) run(s *soak) {
 			s.fault("watch: %v", err)
 			continue
 		}
-		resident, err := residentOf(s.d.cmd.Process.Pid)
+		resident, file, err := residentOf(s.d.cmd.Process.Pid)
 		if err != nil {
 			s.fault("watch: %v", err)
 		}
 		w.looks = append(w.looks, look{
-			at: time.Now(), resident: resident, live: metricOf(text, "go_gc_heap_goal_bytes") / 2,
+			at: time.Now(), resident: resident, file: file, live: metricOf(text, "go_gc_heap_goal_bytes") / 2,
 			goroutines: metricOf(text, "go_goroutines"),
 		})
 	}
@@ -89,33 +93,37 @@ func metricOf(text, name string) float64 {
 	return v
 }
 
-// residentOf returns what a process has in memory, 0 where the system does not tell.
-func residentOf(pid int) (float64, error) {
+// residentOf returns what a process has in memory, and how much of that are pages of files; 0 where
+// the system does not tell.
+func residentOf(pid int) (resident, file float64, err error) {
 	if runtime.GOOS != "linux" {
-		return 0, nil
+		return 0, 0, nil
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0, nil
+	bytesOf := func(name string) float64 {
+		_, rest, _ := strings.Cut(string(text), "\n"+name+":")
+		line, _, _ := strings.Cut(rest, " kB")
+		kb, fault := strconv.ParseFloat(strings.TrimSpace(line), 64)
+		if fault != nil {
+			err = fmt.Errorf("%s of process %d: %w", name, pid, fault)
+		}
+		return kb * 1024
 	}
-	kb, err := strconv.ParseFloat(fields[0], 64)
-	return kb * 1024, err
+	return bytesOf("VmRSS"), bytesOf("RssFile"), err
 }
 
 // window returns the median of what was looked at in a part of the load, in hundredths of it.
 func (w *soakWatch) window(from, to int) (l look) {
-	var columns [3][]float64
+	var columns [4][]float64
 	long := w.to.Sub(w.from)
 	for _, x := range w.looks {
 		at := x.at.Sub(w.from) * 100
 		if at >= long*time.Duration(from) && at <= long*time.Duration(to) {
 			columns[0], columns[1] = append(columns[0], x.resident), append(columns[1], x.live)
-			columns[2] = append(columns[2], x.goroutines)
+			columns[2], columns[3] = append(columns[2], x.goroutines), append(columns[3], x.file)
 		}
 	}
 	middle := func(v []float64) float64 {
@@ -125,20 +133,20 @@ func (w *soakWatch) window(from, to int) (l look) {
 		slices.Sort(v)
 		return v[len(v)/2]
 	}
-	return look{resident: middle(columns[0]), live: middle(columns[1]), goroutines: middle(columns[2])}
+	return look{resident: middle(columns[0]), live: middle(columns[1]), goroutines: middle(columns[2]), file: middle(columns[3])}
 }
 
 func (l *look) String() string {
-	return fmt.Sprintf("%.1f MB resident, %.1f MB of heap in use, %.0f goroutines", l.resident/mib, l.live/mib, l.goroutines)
+	return fmt.Sprintf("%.1f MB resident, %.1f of them of files, %.1f MB of heap in use, %.0f goroutines",
+		l.resident/mib, l.file/mib, l.live/mib, l.goroutines)
 }
 
 // check holds that nothing has grown after the warm-up, the first third, or the first tenth of a
 // long soak.
 func (w *soakWatch) check(t *testing.T) {
 	t.Helper()
-	const isLong = 5 * time.Minute
 	warmFrom, warmTo := 30, 50
-	if w.to.Sub(w.from) >= isLong {
+	if w.isLong() {
 		warmFrom, warmTo = 10, 20
 	}
 	warm, last := w.window(warmFrom, warmTo), w.window(80, 100)

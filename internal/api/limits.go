@@ -20,6 +20,11 @@ const (
 	eventsPerPoll      = 512 // events copied at once for one stream
 	eventStreamsMax    = 256 // subscribers of GET /v1/events
 
+	// What a request has taken is kept for the next, unless it is more than a group of the largest
+	// size takes: else a few large ones make the memory of every connection large, and for good.
+	bytesKept   = 512 << 10 // of a body, or of a reply
+	recordsKept = 4096
+
 	eventHeartbeat  = 5 * time.Second
 	eventEndTimeout = time.Second     // for the last words of a stream
 	eventLagMax     = 2 * time.Second // for how long a reader may be far behind that once kept up

@@ -54,6 +54,7 @@ func statusIndex(status int) int {
 func (s *Server) Handle(ctx *fasthttp.RequestCtx) {
 	s.handle(ctx)
 	s.observe(ctx)
+	ctx.Request.ReleaseBody(bytesKept)
 }
 
 // observe counts a request that is answered.
@@ -87,6 +88,7 @@ func (m *httpMeter) count(connection uint64, row, status int) {
 func (s *Server) refuseFault(ctx *fasthttp.RequestCtx, err error) {
 	s.handleFault(ctx, err)
 	s.meter.count(ctx.ConnID(), routeOther, ctx.Response.StatusCode())
+	ctx.Request.ReleaseBody(bytesKept)
 }
 
 // routeName names a row of the table in /metrics.

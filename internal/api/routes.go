@@ -59,7 +59,7 @@ func (s *Server) account(ctx *fasthttp.RequestCtx, rest []byte) {
 		return
 	}
 	r := s.requests.Get().(*request)
-	defer s.requests.Put(r)
+	defer s.giveBack(r)
 	switch string(part) {
 	case "margin":
 		r.reply = appendMarginReply(r.reply[:0], seq, v, l, s.dir)
@@ -130,7 +130,7 @@ func (s *Server) pool(ctx *fasthttp.RequestCtx, name []byte) {
 // info answers POST /info.
 func (s *Server) info(ctx *fasthttp.RequestCtx) {
 	r := s.requests.Get().(*request)
-	defer s.requests.Put(r)
+	defer s.giveBack(r)
 	if fault := r.decoder.decodeInfo(ctx.PostBody(), &r.info); fault != nil {
 		s.fail(ctx, fault)
 		return

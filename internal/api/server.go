@@ -285,7 +285,7 @@ func (s *Server) commands(ctx *fasthttp.RequestCtx, holder *apiToken) {
 		return
 	}
 	r := s.requests.Get().(*request)
-	defer s.requests.Put(r)
+	defer s.giveBack(r)
 	r.decoder.granted = s.granted(holder)
 	if fault := r.decoder.Decode(ctx.PostBody(), form, client); fault != nil {
 		s.refuse(ctx, holder, r.decoder, fault)
@@ -314,6 +314,13 @@ func (s *Server) commands(ctx *fasthttp.RequestCtx, holder *apiToken) {
 	s.reply(ctx, status, r.reply, r.results[count-1].Seq)
 	if r.trace.IsWhole {
 		s.endTrace(ctx, r)
+	}
+}
+
+// giveBack keeps what a request worked with for another.
+func (s *Server) giveBack(r *request) {
+	if cap(r.decoder.records) <= recordsKept && cap(r.reply) <= bytesKept {
+		s.requests.Put(r)
 	}
 }
 
