@@ -34,6 +34,9 @@ func (e *Engine) setReplay(isReplay bool) {
 	e.sequencer.isReplay, e.journaler.isReplay, e.egress.isReplay = isReplay, isReplay, isReplay
 	for _, s := range e.shards {
 		s.isReplay = isReplay
+		if s.real != nil && isReplay {
+			s.real.RationBands(0) // but for those that a tick looks at, they are made once the order stands
+		}
 	}
 }
 

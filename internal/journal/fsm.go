@@ -65,13 +65,16 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // ApplyBatch takes committed entries in order. What this process did not append is replayed;
 // of all, Durable moves once.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	defer f.guard.ahead.leave(logs)
 	before := f.place()
 	at := before
+	verified, stop := f.verify(logs)
+	defer stop()
 	for _, l := range logs {
 		if l.Type != raft.LogCommand || f.failure.Load() != nil || f.guard.isDead.Load() {
 			continue
 		}
-		if err := f.take(&at, l); err != nil {
+		if err := f.take(&at, l, verified); err != nil {
 			err = fmt.Errorf("log entry %d: %w", l.Index, err)
 			f.failure.CompareAndSwap(nil, &err)
 			if f.guard.isRunning.Load() {
@@ -104,8 +107,8 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	return responses
 }
 
-// take moves the chain over one frame.
-func (f *fsm) take(at *Chain, l *raft.Log) error {
+// take moves the chain over one frame, the next of those verified if there are such.
+func (f *fsm) take(at *Chain, l *raft.Log, verified <-chan verifiedFrame) error {
 	h, _, err := parseHeader(l.Data)
 	if err != nil {
 		return err
@@ -113,7 +116,13 @@ func (f *fsm) take(at *Chain, l *raft.Log) error {
 	isOwn := h.Number > f.ownFrom.Load()
 	var body []byte
 	if !isOwn {
-		if h, body, err = ParseFrame(l.Data); err != nil {
+		if verified != nil {
+			frame := <-verified
+			h, body, err = frame.header, frame.body, frame.err
+		} else {
+			h, body, err = ParseFrame(l.Data)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,8 @@ type guard struct {
 	fault func(code int, err error)
 	keep  func() uint64 // the log must not be cut above this entry
 
+	survey    survey // before raft runs: the goroutine that makes it
+	ahead     readAhead
 	isDead    atomic.Bool
 	isRunning atomic.Bool // Open has returned: damage is a fault now
 	damage    atomic.Pointer[DamageError]
@@ -128,13 +130,25 @@ func (g *guard) DeleteRange(from, to uint64) error {
 }
 
 // GetLog reads one entry and verifies it.
-func (g *guard) GetLog(index uint64, l *raft.Log) (err error) {
+func (g *guard) GetLog(index uint64, l *raft.Log) error {
+	if g.survey.show(index, l) {
+		return nil
+	}
+	err := g.read(index, l)
+	if err == nil && l.Type == raft.LogCommand && g.survey.isOver() && !g.isRunning.Load() {
+		g.ahead.enter()
+	}
+	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+		err = g.damaged(index, err)
+	}
+	return err
+}
+
+// read is GetLog, and does not say where an entry stands that cannot be read.
+func (g *guard) read(index uint64, l *raft.Log) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil { // raft-wal's decoder trusts its lengths
 			err = fmt.Errorf("decode: %v", fault)
-		}
-		if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
-			err = g.damaged(index, err)
 		}
 	}()
 	*l = raft.Log{}

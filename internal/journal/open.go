@@ -140,7 +140,9 @@ func (l *Log) openWAL(dir string) error {
 		return fmt.Errorf("journal: open %s: %w", dir, err)
 	}
 	l.wal = opened
-	l.guard = &guard{wal: opened, files: l.o.files, dir: dir, meta: l.meta, fault: l.fault, keep: l.keepFrom}
+	l.guard = &guard{
+		wal: opened, files: l.o.files, dir: dir, meta: l.meta, fault: l.fault, keep: l.keepFrom, ahead: newReadAhead(l.stop),
+	}
 	l.fsm.guard, l.fsm.high, l.fsm.fault, l.fsm.recycle = l.guard, l.high, l.fault, l.recycle
 	l.watchers.Go(l.watchHangs)
 	return nil
@@ -234,6 +236,15 @@ func (l *Log) newRaft(c *raft.Config) (err error) {
 			err = damage
 		}
 	}()
+	last, err := l.guard.LastIndex()
+	if err != nil {
+		return err
+	}
+	first := uint64(1)
+	if infos := l.store.Infos(); len(infos) > 0 {
+		first = infos[0].RaftIndex + 1
+	}
+	l.guard.surveyLog(first, last)
 	l.raft, err = raft.NewRaft(c, l.fsm, l.guard, l.guard, l.store, l.trans)
 	return err
 }
