@@ -190,6 +190,12 @@ func (s *sender) drain() {
 // moment each batch was due to its answer, in ms, sorted.
 func offer(b *testing.B, e *engine.Engine, w *crowd, id uint64) []float64 {
 	b.Helper()
+	return offerUntil(b, e, w, id, func(at time.Duration) bool { return at > offeredFor })
+}
+
+// offerUntil is offer until isOver, which is told how long it has been.
+func offerUntil(b *testing.B, e *engine.Engine, w *crowd, id uint64, isOver func(at time.Duration) bool) []float64 {
+	b.Helper()
 	type sent struct {
 		flight
 		due time.Time
@@ -210,7 +216,7 @@ func offer(b *testing.B, e *engine.Engine, w *crowd, id uint64) []float64 {
 	began := time.Now()
 	for n := 0; ; n++ {
 		due := began.Add(time.Duration(n) * time.Second * offeredBatch / offeredRate)
-		if due.Sub(began) > offeredFor {
+		if isOver(due.Sub(began)) {
 			break
 		}
 		for i := range batch { // half place an order, half take back one of the batch before

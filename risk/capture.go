@@ -150,8 +150,8 @@ func (m *Machine) appendAccount(dst []byte, local uint32) []byte {
 	dst = m.appendPositions(dst, &a.positions)
 	dst = m.appendBalances(dst, &a.balances)
 	dst = appendUint(dst, uint64(a.orderCount))
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		dst = appendOrder(dst, &m.orders.items[slot])
+	for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		dst = appendOrder(dst, m.orders.at(slot))
 	}
 	if l := m.recordOf(a); l != nil {
 		dst = appendLiquidation(dst, l)

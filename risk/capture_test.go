@@ -152,7 +152,7 @@ func TestEveryWordOfAnAccountIsHashed(t *testing.T) {
 	a := m.accountAt(slot)
 	i := a.positions.start
 	b := &m.balances.of(&a.balances)[1]
-	o := &m.orders.items[a.orderHead]
+	o := m.orders.at(a.orderHead)
 	seen := []fixedpoint.Hash128{m.hashAccount(a)}
 	look := func(what string) {
 		t.Helper()

@@ -123,7 +123,7 @@ func (m *Machine) tryOrder(a *account, o *order) Reason {
 	d := f.dex(p.dexSlot)
 	before, beforeOrders := d.target(), d.orderMargin
 	slot := m.rest(a, o)
-	m.addLast(a, f, &m.orders.items[slot], i)
+	m.addLast(a, f, m.orders.at(slot), i)
 	if invariant.Enabled {
 		m.checkLast(a, f, d)
 	}
@@ -189,8 +189,8 @@ func (m *Machine) perpLimits(a *account, p *perp, o *order, i int) Reason {
 
 // addSameSide adds the resting orders of the same perp and side to a reached size.
 func (m *Machine) addSameSide(a *account, o *order, isSell bool, next i128) i128 {
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		r := &m.orders.items[slot]
+	for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		r := m.orders.at(slot)
 		if r.market != o.market || !r.isHolding() || (r.flags&FlagSell != 0) != isSell {
 			continue
 		}

@@ -190,8 +190,8 @@ func (e *explainer) orderMargin(n uint16) {
 		return
 	}
 	place := uint32(0)
-	for slot := e.a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		if o := &m.orders.items[slot]; o.market&SpotBit == 0 && o.isHolding() && m.perps[o.market].dexSlot == n {
+	for slot := e.a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		if o := m.orders.at(slot); o.market&SpotBit == 0 && o.isHolding() && m.perps[o.market].dexSlot == n {
 			e.order(o, place)
 		}
 		place++
@@ -228,8 +228,8 @@ func (e *explainer) closing(o *order) int64 {
 		return 0
 	}
 	open = max(open, -open)
-	for slot := e.a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		r := &m.orders.items[slot]
+	for slot := e.a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		r := m.orders.at(slot)
 		if r == o {
 			break
 		}

@@ -235,8 +235,8 @@ func (e *explainer) spotHolds(q uint32) {
 		return
 	}
 	place := uint32(0)
-	for slot := e.a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		if o := &m.orders.items[slot]; o.market&SpotBit != 0 && o.isHolding() {
+	for slot := e.a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		if o := m.orders.at(slot); o.market&SpotBit != 0 && o.isHolding() {
 			if held, amount := m.spotHold(o); held == q {
 				e.spotOrder(o, place, exact(amount, e.wei(q)))
 			}

@@ -121,7 +121,7 @@ func (m *Machine) applyLeg(a *account, slot uint32, l *leg) {
 	if at == 0 {
 		return
 	}
-	o := &m.orders.items[at]
+	o := m.orders.at(at)
 	o.size -= max(l.delta, -l.delta)
 	if o.size <= 0 {
 		m.unrest(a, at)

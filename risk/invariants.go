@@ -30,9 +30,9 @@ func (m *Machine) checkInvariants() {
 			}
 		}
 		count, spots := 0, 0
-		for at := a.orderHead; at != 0; at = m.orders.items[at].next {
+		for at := a.orderHead; at != 0; at = m.orders.at(at).next {
 			count++
-			spots += int(m.orders.items[at].market >> 31)
+			spots += int(m.orders.at(at).market >> 31)
 		}
 		if count != int(a.orderCount) || spots != int(a.spotCount) {
 			panic("risk: BUG: an account's orders and their count differ")
@@ -41,7 +41,7 @@ func (m *Machine) checkInvariants() {
 		m.checkHot(uint32(local)*m.cfg.Shards + m.cfg.Shard)
 		m.checkBand(uint32(local))
 	}
-	if orders != m.orders.count {
+	if orders != m.orders.index.count {
 		panic("risk: BUG: orders rest that no account lists")
 	}
 	for n := range m.pools {

@@ -94,7 +94,7 @@ func (k *caseOf) begin(w breach) {
 		m.join(k.slot)
 	}
 	for at := a.orderHead; at != 0; {
-		next := m.orders.items[at].next
+		next := m.orders.at(at).next
 		m.release(a, at)
 		at = next
 	}

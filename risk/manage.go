@@ -28,7 +28,7 @@ func (m *Machine) cancel(c *Command) Reason {
 
 // release unrests an order and tells of it.
 func (m *Machine) release(a *account, slot uint32) {
-	o := &m.orders.items[slot]
+	o := m.orders.at(slot)
 	size, _ := m.marketDecimals(o.market)
 	m.emit(Event{
 		Kind: EventOrderReleased, Phase: phaseOrders, Rank: uint64(o.account), Account: o.account, Market: o.market, Token: NoSlot,
@@ -47,8 +47,8 @@ func (m *Machine) cancelAll(c *Command) Reason {
 		return ReasonUnknownMarket
 	}
 	for slot := a.orderHead; slot != 0; {
-		next := m.orders.items[slot].next
-		if !c.Has(FlagMarket) || m.orders.items[slot].market == c.Market() {
+		next := m.orders.at(slot).next
+		if !c.Has(FlagMarket) || m.orders.at(slot).market == c.Market() {
 			m.release(a, slot)
 		}
 		slot = next
@@ -63,7 +63,7 @@ func (m *Machine) modify(c *Command) Reason {
 	if reason != ReasonNone {
 		return reason
 	}
-	old := m.orders.items[slot]
+	old := *m.orders.at(slot)
 	next := old
 	sizeDecimals, priceDecimals := m.marketDecimals(old.market)
 	var ok bool
@@ -95,7 +95,7 @@ func (m *Machine) trigger(c *Command) Reason {
 	if reason != ReasonNone {
 		return reason
 	}
-	old := m.orders.items[slot]
+	old := *m.orders.at(slot)
 	if old.flags&FlagTrigger == 0 {
 		return ReasonUnknownOrder
 	}
@@ -129,14 +129,14 @@ func (m *Machine) restore(a *account, old order) {
 
 // unlink takes an order out of its account's list without forgetting it.
 func (m *Machine) unlink(a *account, slot uint32) {
-	o := &m.orders.items[slot]
+	o := m.orders.at(slot)
 	if o.prev != 0 {
-		m.orders.items[o.prev].next = o.next
+		m.orders.at(o.prev).next = o.next
 	} else {
 		a.orderHead = o.next
 	}
 	if o.next != 0 {
-		m.orders.items[o.next].prev = o.prev
+		m.orders.at(o.next).prev = o.prev
 	} else {
 		a.orderTail = o.prev
 	}
@@ -144,14 +144,14 @@ func (m *Machine) unlink(a *account, slot uint32) {
 
 // linkBetween puts an order between two neighbours of its account's list.
 func (m *Machine) linkBetween(a *account, slot, prev, next uint32) {
-	m.orders.items[slot].prev, m.orders.items[slot].next = prev, next
+	m.orders.at(slot).prev, m.orders.at(slot).next = prev, next
 	if prev != 0 {
-		m.orders.items[prev].next = slot
+		m.orders.at(prev).next = slot
 	} else {
 		a.orderHead = slot
 	}
 	if next != 0 {
-		m.orders.items[next].prev = slot
+		m.orders.at(next).prev = slot
 	} else {
 		a.orderTail = slot
 	}

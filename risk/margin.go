@@ -195,8 +195,8 @@ func (m *Machine) spotHeld(a *account, q uint32) i128 {
 	if a.spotCount == 0 {
 		return sum
 	}
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		o := &m.orders.items[slot]
+	for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		o := m.orders.at(slot)
 		if o.market&SpotBit != 0 && o.isHolding() {
 			if held, amount := m.spotHold(o); held == q {
 				sum = sum.Add(amount)

@@ -28,8 +28,8 @@ func (m *Machine) evaluateOrders(a *account, f *figures) {
 	}
 	f.allow = f.allow[:n]
 	copy(f.allow, m.positions.size[a.positions.start:][:n])
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		o := &m.orders.items[slot]
+	for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		o := m.orders.at(slot)
 		if o.market&SpotBit == 0 && o.isHolding() {
 			m.addOrder(a, f, o)
 		}

@@ -1,10 +1,6 @@
 package risk
 
-import (
-	"math/bits"
-
-	"plimsoll/fixedpoint"
-)
+import "plimsoll/fixedpoint"
 
 // order is one resting order. Orders of an account form a list in order of placement.
 type order struct {
@@ -26,101 +22,60 @@ type order struct {
 // orders hold nothing (spec 2.10, decision 8.11).
 func (o *order) isHolding() bool { return o.flags&(FlagTrigger|FlagReduceOnly) == 0 }
 
-// orderBook holds the resting orders of a shard's accounts and an index by (account, id).
+// orderBook holds the resting orders of a shard's accounts and an index by (account, id). It
+// grows by chunks, so that no order waits for others to be copied.
 type orderBook struct {
-	items []order // slot 0 is not used
-	free  []uint32
-	slots []uint64 // open addressing: hash<<32 | slot, 0 = empty; a power of two, at most half full
-	count int
+	chunks []*[orderChunk]order
+	end    uint32 // slots from here on were never used; slot 0 is not used either
+	free   []uint32
+	index  orderIndex
 }
+
+const (
+	orderChunkBits = 8
+	orderChunk     = 1 << orderChunkBits
+)
 
 func newOrderBook() orderBook {
-	return orderBook{items: make([]order, 1, 16), slots: make([]uint64, 16)}
+	return orderBook{chunks: []*[orderChunk]order{new([orderChunk]order)}, end: 1, index: newOrderIndex()}
 }
 
-// orderHash hashes a name. The index keeps it beside each slot, so that a probe reads an order
-// only where it is the one looked for, and a gap is closed without reading any.
-func orderHash(account uint32, hi, lo uint64, form IDForm) uint64 {
-	h, l := bits.Mul64(lo^0x9e3779b97f4a7c15, hi^0xd6e8feb86659fd93)
-	h2, l2 := bits.Mul64(h^l^uint64(account)<<8^uint64(form), 0xa0761d6478bd642f)
-	return (h2 ^ l2) >> 32
+// at returns the order in a slot, or an empty one of slot 0. It stays where it is until it is
+// dropped.
+func (b *orderBook) at(slot uint32) *order {
+	return &b.chunks[slot>>orderChunkBits][slot&(orderChunk-1)]
 }
 
 func (b *orderBook) matches(slot, account uint32, hi, lo uint64, form IDForm) bool {
-	o := &b.items[slot]
+	o := b.at(slot)
 	return o.idLo == lo && o.idHi == hi && o.account == account && o.form == form
-}
-
-// find returns the slot of an order, or 0.
-func (b *orderBook) find(account uint32, hi, lo uint64, form IDForm) uint32 {
-	mask, hash := uint64(len(b.slots)-1), orderHash(account, hi, lo, form)
-	for i := hash & mask; b.slots[i] != 0; i = (i + 1) & mask {
-		if x := b.slots[i]; x>>32 == hash && b.matches(uint32(x), account, hi, lo, form) {
-			return uint32(x)
-		}
-	}
-	return 0
 }
 
 // add stores an order and returns its slot.
 func (b *orderBook) add(o *order) uint32 {
-	if 2*(b.count+1) > len(b.slots) {
-		b.grow()
-	}
-	var slot uint32
+	slot := b.end
 	if n := len(b.free); n > 0 {
 		slot = b.free[n-1]
 		b.free = b.free[:n-1]
-		b.items[slot] = *o
 	} else {
-		slot = uint32(len(b.items))
-		b.items = append(b.items, *o)
+		if int(slot>>orderChunkBits) == len(b.chunks) {
+			b.chunks = append(b.chunks, new([orderChunk]order))
+		}
+		b.end++
 	}
-	b.items[slot].isLive = true
-	b.place(orderHash(o.account, o.idHi, o.idLo, o.form)<<32 | uint64(slot))
-	b.count++
+	at := b.at(slot)
+	*at = *o
+	at.isLive = true
+	b.index.add(orderHash(o.account, o.idHi, o.idLo, o.form), slot)
 	return slot
 }
 
-// place puts an entry of the index where a probe for it finds it.
-func (b *orderBook) place(entry uint64) {
-	mask := uint64(len(b.slots) - 1)
-	i := entry >> 32 & mask
-	for b.slots[i] != 0 {
-		i = (i + 1) & mask
-	}
-	b.slots[i] = entry
-}
-
-func (b *orderBook) grow() {
-	old := b.slots
-	b.slots = make([]uint64, 2*len(old))
-	for _, entry := range old {
-		if entry != 0 {
-			b.place(entry)
-		}
-	}
-}
-
-// drop forgets an order, closing the gap in its probe chain.
+// drop forgets an order.
 func (b *orderBook) drop(slot uint32) {
-	o := &b.items[slot]
-	mask, hash := uint64(len(b.slots)-1), orderHash(o.account, o.idHi, o.idLo, o.form)
-	i := hash & mask
-	for b.slots[i] != hash<<32|uint64(slot) {
-		i = (i + 1) & mask
-	}
-	for j := (i + 1) & mask; b.slots[j] != 0; j = (j + 1) & mask {
-		home := b.slots[j] >> 32
-		if (j-home)&mask >= (j-i)&mask {
-			b.slots[i] = b.slots[j]
-			i = j
-		}
-	}
-	b.slots[i] = 0
+	o := b.at(slot)
+	b.index.drop(orderHash(o.account, o.idHi, o.idLo, o.form), slot)
 	*o = order{}
 	b.free = append(b.free, slot)
-	b.count--
 }
 
 // rest appends an order to its account.
@@ -128,7 +83,7 @@ func (m *Machine) rest(a *account, o *order) uint32 {
 	o.prev, o.next = a.orderTail, 0
 	slot := m.orders.add(o)
 	if a.orderTail != 0 {
-		m.orders.items[a.orderTail].next = slot
+		m.orders.at(a.orderTail).next = slot
 	} else {
 		a.orderHead = slot
 	}
@@ -147,14 +102,14 @@ func (a *account) count(o *order, by int16) {
 
 // unrest takes an order off its account.
 func (m *Machine) unrest(a *account, slot uint32) {
-	o := &m.orders.items[slot]
+	o := m.orders.at(slot)
 	if o.prev != 0 {
-		m.orders.items[o.prev].next = o.next
+		m.orders.at(o.prev).next = o.next
 	} else {
 		a.orderHead = o.next
 	}
 	if o.next != 0 {
-		m.orders.items[o.next].prev = o.prev
+		m.orders.at(o.next).prev = o.prev
 	} else {
 		a.orderTail = o.prev
 	}

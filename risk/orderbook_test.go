@@ -38,7 +38,67 @@ func TestOrderIndexFindsWhatRests(t *testing.T) {
 			}
 		}
 	}
-	if b.count != len(resting) {
-		t.Errorf("%d orders counted, want %d", b.count, len(resting))
+	if b.index.count != len(resting) {
+		t.Errorf("%d orders counted, want %d", b.index.count, len(resting))
+	}
+}
+
+// TestOrderIndexGrowsStepByStep asks for orders, drops them and rests them again while the index
+// moves from one table to the next.
+func TestOrderIndexGrowsStepByStep(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	b := newOrderBook()
+	resting := map[uint64]uint32{}
+	var ids []uint64
+	add := func(id uint64) {
+		resting[id] = b.add(&order{account: uint32(id % 97), idLo: id, form: FormUint})
+		ids = append(ids, id)
+	}
+	moving, steps := 0, 0
+	for id := uint64(1); len(resting) < 20_000; id++ {
+		before := b.index.moved
+		add(id)
+		if b.index.old != nil {
+			moving++
+			if before > b.index.moved {
+				before = 0 // a table began to move
+			}
+			steps = max(steps, b.index.moved-before)
+		}
+		for range 2 {
+			at := rng.IntN(len(ids))
+			id := ids[at]
+			if got := b.find(uint32(id%97), 0, id, FormUint); got != resting[id] {
+				t.Fatalf("order %d rests in slot %d and is found in %d; %d of %d places moved",
+					id, resting[id], got, b.index.moved, len(b.index.old))
+			}
+			if rng.IntN(4) > 0 {
+				continue
+			}
+			b.drop(resting[id])
+			if got := b.find(uint32(id%97), 0, id, FormUint); got != 0 {
+				t.Fatalf("order %d was dropped and is found in slot %d", id, got)
+			}
+			delete(resting, id)
+			ids[at] = ids[len(ids)-1]
+			ids = ids[:len(ids)-1]
+			if rng.IntN(2) == 0 {
+				add(id)
+			}
+		}
+	}
+	for id, slot := range resting {
+		if got := b.find(uint32(id%97), 0, id, FormUint); got != slot {
+			t.Errorf("order %d rests in slot %d and is found in %d", id, slot, got)
+		}
+	}
+	if moving < 1000 {
+		t.Errorf("%d adds met an index that moves, want 1,000 at least", moving)
+	}
+	if steps > movesPerAdd {
+		t.Errorf("one add moved %d places, want %d at most", steps, movesPerAdd)
+	}
+	if b.index.count != len(resting) {
+		t.Errorf("%d orders counted, want %d", b.index.count, len(resting))
 	}
 }

@@ -28,9 +28,9 @@ func (m *Machine) Prefetch(slots []uint32) {
 		prefetch.Items(m.positions.lever[at:end])
 		prefetch.Items(m.positions.terms[at:end])
 		prefetch.Items(m.balances.of(&a.balances))
-		prefetch.Item(&m.orders.items[a.orderTail])
+		prefetch.Item(m.orders.at(a.orderTail))
 	}
 	if n := len(m.orders.free); n > 0 {
-		prefetch.Item(&m.orders.items[m.orders.free[n-1]]) // where the next order will stand
+		prefetch.Item(m.orders.at(m.orders.free[n-1])) // where the next order will stand
 	}
 }

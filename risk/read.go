@@ -201,8 +201,8 @@ func (m *Machine) lockedFor(short i128, c *token) i128 {
 // readOrders fills the resting orders in order of placement.
 func (m *Machine) readOrders(a *account, v *AccountView) {
 	v.Orders = v.Orders[:0]
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		o := &m.orders.items[slot]
+	for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		o := m.orders.at(slot)
 		size, price := m.marketDecimals(o.market)
 		v.Orders = append(v.Orders, OrderView{
 			OrderHi: o.idHi, OrderLo: o.idLo, OrderForm: o.form, Market: o.market, TimeMs: o.timeMs,

@@ -93,8 +93,8 @@ func (m *Machine) wishes(slot uint32, a *account, f *figures, rank uint32, dst [
 
 // openHeld gives an account a balance of every token with a pool that its orders hold.
 func (m *Machine) openHeld(a *account) {
-	for at := a.orderHead; at != 0; at = m.orders.items[at].next {
-		if o := &m.orders.items[at]; o.market&SpotBit != 0 && o.isHolding() {
+	for at := a.orderHead; at != 0; at = m.orders.at(at).next {
+		if o := m.orders.at(at); o.market&SpotBit != 0 && o.isHolding() {
 			if q, _ := m.spotHold(o); m.tokens[q].pool >= 0 {
 				m.balanceFor(a, uint16(q))
 			}

@@ -195,8 +195,8 @@ func (m *Machine) hashAccount(a *account) fixedpoint.Hash128 {
 		h = h.Add(p.sum(seedBalance))
 	}
 	place := uint64(0)
-	for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-		h = h.Add(hashOrder(&m.orders.items[slot], a.nameHash, place))
+	for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+		h = h.Add(hashOrder(m.orders.at(slot), a.nameHash, place))
 		place++
 	}
 	return h

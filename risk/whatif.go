@@ -111,8 +111,8 @@ func (s *Scratch) copyAccount(m *Machine, a *account, withOrders orderCopy) {
 	}
 	c.orderHead, c.orderTail, c.orderCount, c.spotCount = 0, 0, 0, 0
 	if withOrders {
-		for slot := a.orderHead; slot != 0; slot = m.orders.items[slot].next {
-			o := m.orders.items[slot]
+		for slot := a.orderHead; slot != 0; slot = m.orders.at(slot).next {
+			o := *m.orders.at(slot)
 			w.rest(c, &o)
 		}
 	}
@@ -137,11 +137,11 @@ func (s *slab[T]) empty() {
 
 // empty forgets all orders and keeps the memory.
 func (b *orderBook) empty() {
-	if b.count == 0 && len(b.items) == 1 {
+	if b.index.count == 0 && b.end == 1 {
 		return
 	}
-	b.items, b.free, b.count = b.items[:1], b.free[:0], 0
-	clear(b.slots)
+	b.end, b.free = 1, b.free[:0]
+	b.index.empty()
 }
 
 // copyPools copies the pools and splits their totals: this account's share is the

@@ -1,6 +1,10 @@
 package engine
 
-import "plimsoll/fixedpoint"
+import (
+	"sync/atomic"
+
+	"plimsoll/fixedpoint"
+)
 
 // What a shard does between groups, a few accounts per Poll: it works off the share of the
 // state hash that a marker asked for, and sweeps its accounts for a snapshot. Neither ever
@@ -15,16 +19,16 @@ const (
 	shareNone = -1
 )
 
-// Accounts that one Poll works off when it had no groups, and how many times fewer when it
-// had some.
+// Accounts that one Poll hashes or captures when it had no groups, and how many times fewer
+// when it had some: 15 to 25 us of either.
 const (
-	stepIdle  = 128
-	busyTimes = 8
+	stepIdle    = 128
+	captureIdle = 32
+	busyTimes   = 8
 )
 
-// stepOf returns how many accounts a Poll works off.
-func stepOf(cfg *Config, isBusy bool) int {
-	step := stepIdle
+// stepOf returns how many accounts a Poll works off, of step at most.
+func stepOf(cfg *Config, step int, isBusy bool) int {
 	if cfg.stepMax > 0 {
 		step = cfg.stepMax
 	}
@@ -37,12 +41,14 @@ func stepOf(cfg *Config, isBusy bool) int {
 // share is one part of the state hash as of a Seq.
 type share struct {
 	hash fixedpoint.Hash128
-	at   cursor // Seq+1; written after hash, pairs with load
+	at   cursor      // Seq+1; written after hash, pairs with load
+	owed atomic.Bool // it is being worked off; pairs with owesHash
 }
 
 func (s *share) store(seq uint64, hash fixedpoint.Hash128) {
 	s.hash = hash
 	s.at.store(seq + 1)
+	s.owed.Store(false)
 }
 
 // load returns the share as of a Seq, if that is the one there.
@@ -99,6 +105,19 @@ func (s *shard) checkpoint(slot int, seq uint64) {
 	}
 	s.m.Checkpoint()
 	s.owed, s.owedSeq = slot, seq
+	s.shares[slot].owed.Store(true)
+}
+
+// owesHash reports whether a shard is working off a share of the state hash.
+func (e *Engine) owesHash() bool {
+	for _, s := range e.shards {
+		for slot := range s.shares {
+			if s.shares[slot].owed.Load() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *shard) workOff(accounts int) {
@@ -110,12 +129,11 @@ func (s *shard) workOff(accounts int) {
 
 // background does a bounded piece of what is to be done beside the order.
 func (s *shard) background(isBusy bool) (work int) {
-	accounts := stepOf(s.cfg, isBusy)
 	if s.owed != shareNone {
-		s.workOff(accounts)
+		s.workOff(stepOf(s.cfg, stepIdle, isBusy))
 		return 1
 	}
-	return s.sweep(accounts)
+	return s.sweep(stepOf(s.cfg, captureIdle, isBusy))
 }
 
 // beginCapture starts the capture that a marker asks for, unless it is off again.

@@ -162,7 +162,7 @@ func (g *egress) sweep(isBusy bool) (work int) {
 			return 0
 		}
 	}
-	isEnd, isFull := g.captureIDs(stepOf(g.cfg, isBusy) * idsPerAccount)
+	isEnd, isFull := g.captureIDs(stepOf(g.cfg, captureIdle, isBusy) * idsPerAccount)
 	if isEnd || isFull {
 		lane.put(piece{kind: ChunkIDs, bytes: g.buffer, isPooled: true, isLast: isEnd})
 		g.buffer = nil

@@ -202,6 +202,9 @@ func (p *pump) help(t *ticket) {
 			return
 		}
 		if !t.isDone() {
+			if p.runner.hasBackground() {
+				runtime.Gosched() // as in drive
+			}
 			continue
 		}
 		if rounds++; rounds > roundsMax {
