@@ -155,6 +155,7 @@ func (m *Machine) prefetchLook(local uint32) {
 		return
 	}
 	at, end := h.start, h.start+uint32(h.count)
+	prefetch.Item(&m.accounts[local])
 	prefetch.Items(m.positions.size[at:end])
 	prefetch.Items(m.positions.perp[at:end])
 }

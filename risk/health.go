@@ -149,7 +149,7 @@ func isPastTrigger(requirement, value i128) bool {
 }
 
 // tell emits what changed of an account's status since it was last told; f are its figures, nil
-// when they have not been taken.
+// when they have not been taken: tellFigures takes them.
 func (m *Machine) tell(slot uint32, s status, f *figures) {
 	local := slot / m.cfg.Shards
 	h := &m.hot[local]
@@ -162,9 +162,6 @@ func (m *Machine) tell(slot uint32, s status, f *figures) {
 	m.keep(local, &m.accounts[local])
 	h.told = h.told&toldAwake | uint8(s)
 	if told.health() != s.health() {
-		if f == nil {
-			f = m.evaluate(&m.accounts[local])
-		}
 		m.tellHealth(slot, told, s, f)
 	}
 	if told.lending() != s.lending() {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"plimsoll/fixedpoint"
+	"plimsoll/internal/prefetch"
 )
 
 // Figures of health_changed: of all that is judged by itself (a dex, a token, an isolated position)
@@ -97,14 +98,91 @@ func (m *Machine) nearest(a *account, f *figures) (n nearness) {
 	return n
 }
 
-// tellHealth emits health_changed with figures at present prices.
+// tellHealth emits health_changed with figures at present prices, or without, to be added by
+// tellFigures.
 func (m *Machine) tellHealth(slot uint32, from, to status, f *figures) {
-	a := &m.accounts[slot/m.cfg.Shards]
+	e := Event{
+		Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, From: from.health(), To: to.health(),
+	}
+	if f != nil {
+		m.setFigures(&e, &m.accounts[slot/m.cfg.Shards], f)
+	} else {
+		e.Flags |= eventLacksFigures
+	}
+	m.emit(e)
+}
+
+// eventLacksFigures marks an event within the machine whose figures are still to be taken.
+const eventLacksFigures = 1 << 7
+
+func (m *Machine) setFigures(e *Event, a *account, f *figures) {
 	n := m.nearest(a, f)
-	m.emit(Event{
-		Kind: EventHealthChanged, Phase: phaseHealth, Rank: uint64(slot), Account: slot, Market: n.line.market, Token: n.line.token,
-		Amount: n.line.value, Amount2: n.line.requirement, Decimals: m.tokens[n.line.token].wei, From: from.health(), To: to.health(),
-	})
+	e.Market, e.Token, e.Decimals = n.line.market, n.line.token, m.tokens[n.line.token].wei
+	e.Amount, e.Amount2 = n.line.value, n.line.requirement
+}
+
+// tellFigures completes the health_changed events of a tick: figures at present prices where a look
+// went by hot columns, which do not have them all, and the ratio at the prices before, if the tick
+// has no first price of its kind: it has changed prices and nothing else of these accounts. It goes
+// over the events in order, so that what an account leads to is under way before it is read; of
+// few prices that moved the ones before are put in force for each account, of many once for all.
+func (m *Machine) tellFigures() {
+	const few = 2
+	first := slices.IndexFunc(m.events, func(e Event) bool { return e.Kind == EventHealthChanged })
+	if first < 0 {
+		return
+	}
+	told := m.events[first:]
+	hasBefore := !m.isScratch && !slices.ContainsFunc(m.movedPrices, func(x movedPrice) bool { return x.other == 0 })
+	areFew := len(m.movedPrices) <= few
+	for i := range told {
+		m.prefetchTold(told, i)
+		e := &told[i]
+		if e.Flags&eventLacksFigures != 0 {
+			a := &m.accounts[e.Account/m.cfg.Shards]
+			e.Flags &^= eventLacksFigures
+			m.setFigures(e, a, m.evaluate(a))
+		}
+		if hasBefore && areFew {
+			m.flipBack()
+			m.setBefore(e)
+			m.flipAgain()
+		}
+	}
+	if hasBefore && !areFew {
+		m.flipBack()
+		for i := range told {
+			m.prefetchTold(told, i)
+			m.setBefore(&told[i])
+		}
+		m.flipAgain()
+	}
+}
+
+// setBefore adds the ratio at the prices in force to a health_changed event.
+func (m *Machine) setBefore(e *Event) {
+	if e.Kind == EventHealthChanged {
+		a := &m.accounts[e.Account/m.cfg.Shards]
+		n := m.nearest(a, m.evaluate(a))
+		e.OrderHi, e.Flags = n.word(), e.Flags|EventHasBefore
+	}
+}
+
+// prefetchTold asks for what an evaluation of accounts told a few events later reads.
+func (m *Machine) prefetchTold(told []Event, i int) {
+	const near, far = 4, 10
+	if i+far < len(told) && told[i+far].Kind == EventHealthChanged {
+		prefetch.Item(&m.accounts[told[i+far].Account/m.cfg.Shards])
+	}
+	if i+near < len(told) && told[i+near].Kind == EventHealthChanged {
+		a := &m.accounts[told[i+near].Account/m.cfg.Shards]
+		at, end := a.positions.start, a.positions.start+uint32(a.positions.count)
+		prefetch.Items(m.positions.size[at:end])
+		prefetch.Items(m.positions.perp[at:end])
+		prefetch.Items(m.positions.lever[at:end])
+		prefetch.Items(m.positions.terms[at:end])
+		prefetch.Items(m.balances.of(&a.balances))
+	}
 }
 
 // movedPrice is a price that a tick has moved and figures are taken at: the mark of a perp, or with
@@ -114,25 +192,14 @@ type movedPrice struct {
 	other int64 // what it was before; what it is now while prices are exchanged
 }
 
-// tellBefore adds to the health_changed events of a tick the ratio at the prices before it: the tick
-// has changed prices, and nothing else of these accounts. When some price is the first of its kind
-// nothing is known of before.
-func (m *Machine) tellBefore() {
-	first := slices.IndexFunc(m.events, func(e Event) bool { return e.Kind == EventHealthChanged })
-	isFirst := slices.ContainsFunc(m.movedPrices, func(x movedPrice) bool { return x.other == 0 })
-	if first < 0 || isFirst || m.isScratch {
-		return
-	}
+// flipBack puts the prices before the tick in force, flipAgain those that it has set.
+func (m *Machine) flipBack() {
 	for i := len(m.movedPrices) - 1; i >= 0; i-- {
 		m.flip(&m.movedPrices[i])
 	}
-	for i := first; i < len(m.events); i++ {
-		if e := &m.events[i]; e.Kind == EventHealthChanged {
-			a := &m.accounts[e.Account/m.cfg.Shards]
-			n := m.nearest(a, m.evaluate(a))
-			e.OrderHi, e.Flags = n.word(), e.Flags|EventHasBefore
-		}
-	}
+}
+
+func (m *Machine) flipAgain() {
 	for i := range m.movedPrices {
 		m.flip(&m.movedPrices[i])
 	}

@@ -120,7 +120,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	if m.mustSweep() {
 		b.stats.Sweeps++
 		requests = m.passTick(requests)
-		m.tellBefore()
+		m.tellFigures()
 		m.wishBuf = m.appendDue(requests)
 		b.credit = len(m.hot)/sweptPerBand + m.pass.looks/looksPerBand
 		return m.wishBuf
@@ -138,7 +138,7 @@ func (m *Machine) pricesPrepare(group []Command) []Request {
 	}
 	b.stats.Woken += uint64(len(awake))
 	b.credit = len(awake)
-	m.tellBefore()
+	m.tellFigures()
 	m.wishBuf = m.appendDue(requests)
 	return m.wishBuf
 }
